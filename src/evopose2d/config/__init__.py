@@ -1,0 +1,1 @@
+"""The configuration: ``params.yaml`` as checked dataclasses."""

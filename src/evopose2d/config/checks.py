@@ -1,0 +1,139 @@
+"""Values of ``params.yaml`` that have the right type but cannot be."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from evopose2d.config.schema import DatasetConfig, EvolveConfig, ModelConfig, Params, TrainConfig, ValidateConfig
+from evopose2d.errors import ConfigError
+from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.keypoints import COCO_PERSON, KeypointSchema, schema_from_category
+
+_COCO_SOURCES = ("synthetic", "coco2017")
+
+
+def check_params(params: Params) -> None:
+    """Check each value by its field's limits, then those that depend on each other.
+
+    Raises:
+        ConfigError: one line with the key, the value received and what is allowed.
+    """
+    _check_limits(params)
+    _check_model(params.model)
+    _check_training(params.train)
+    _check_validation(params.validate)
+    _check_search(params.evolve)
+    if params.dataset.source in _COCO_SOURCES:
+        check_dataset(params.dataset, params.train, COCO_PERSON)
+
+
+def check_dataset(dataset: DatasetConfig, train: TrainConfig, keypoints: KeypointSchema) -> None:
+    """Check the keys that name keypoints, once the dataset's own keypoints are known.
+
+    Raises:
+        ConfigError: a key names no keypoint, or half-body crops are asked for where no upper body is known.
+    """
+    schema = schema_from_category(
+        {"keypoints": keypoints.names}, dataset.flip_pairs, dataset.sigmas, dataset.upper_body
+    )
+    if train.augmentation.half_body_probability > 0 and not schema.upper_body:
+        raise ConfigError(
+            "train.augmentation.half_body_probability: must be 0 unless dataset.upper_body names keypoints"
+        )
+
+
+def _check_limits(section: Any, prefix: str = "") -> None:  # noqa: ANN401 - any dataclass
+    for item in fields(section):
+        value = getattr(section, item.name)
+        key = f"{prefix}{item.name}"
+        if is_dataclass(value):
+            _check_limits(value, f"{key}.")
+            continue
+        limits = item.metadata
+        if "length" in limits and len(value) != limits["length"]:
+            raise ConfigError(f"{key}: got {value}, must be {limits['length']} values")
+        for leaf in _leaves(value):
+            if not _within(leaf, limits):
+                raise ConfigError(f"{key}: got {leaf!r}, must be {_allowed(limits)}")
+
+
+def _leaves(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any value
+    if isinstance(value, list):
+        for element in value:
+            yield from _leaves(element)
+    elif value is not None:
+        yield value
+
+
+def _within(value: Any, limits: Mapping[str, Any]) -> bool:  # noqa: ANN401 - any value
+    return (
+        value in limits.get("choices", (value,))
+        and ("minimum" not in limits or value >= limits["minimum"])
+        and ("maximum" not in limits or value <= limits["maximum"])
+        and ("above" not in limits or value > limits["above"])
+        and ("multiple_of" not in limits or value % limits["multiple_of"] == 0)
+    )
+
+
+def _allowed(limits: Mapping[str, Any]) -> str:
+    words = {
+        "minimum": "at least {}",
+        "maximum": "at most {}",
+        "above": "greater than {}",
+        "multiple_of": "a multiple of {}",
+    }
+    if "choices" in limits:
+        return "one of " + ", ".join(limits["choices"])
+    return " and ".join(text.format(limits[name]) for name, text in words.items() if name in limits)
+
+
+def _check_model(model: ModelConfig) -> None:
+    try:
+        genotype = Genotype.from_lists(model.genotype)
+    except ValueError as error:
+        raise ConfigError(f"model.genotype: {error}") from None
+    halvings = 1 + sum(block.stride == 2 for block in genotype.blocks)
+    if model.head_blocks > halvings:
+        raise ConfigError(
+            f"model.head_blocks: got {model.head_blocks}, must be at most {halvings}, "
+            "the number of times that the genotype halves the resolution"
+        )
+
+
+def _check_training(train: TrainConfig) -> None:
+    if train.warmup_epochs >= train.epochs:
+        raise ConfigError(
+            f"train.warmup_epochs: got {train.warmup_epochs}, must be less than train.epochs ({train.epochs})"
+        )
+    if train.drop_epochs != sorted(set(train.drop_epochs)):
+        raise ConfigError(f"train.drop_epochs: got {train.drop_epochs}, must be in rising order")
+
+
+def _check_validation(validate: ValidateConfig) -> None:
+    if validate.split == "test-dev" and validate.boxes != "detections":
+        raise ConfigError(
+            f"validate.boxes: got {validate.boxes!r}, must be detections where validate.split is test-dev"
+        )
+
+
+def _check_search(evolve: EvolveConfig) -> None:
+    space = evolve.space
+    try:
+        ancestor = Genotype.from_lists(evolve.ancestor)
+    except ValueError as error:
+        raise ConfigError(f"evolve.ancestor: {error}") from None
+    try:
+        SearchSpace(
+            ancestor,
+            kernels=tuple(space.kernels),
+            repeats=(space.repeats[0], space.repeats[1]),
+            stride_blocks=space.stride_blocks,
+            strided=(space.strided[0], space.strided[1]),
+        )
+    except ValueError as error:
+        message = str(error)
+        raise ConfigError(f"evolve.{'' if message.startswith('ancestor') else 'space.'}{message}") from None
+    if evolve.selection == "aging" and evolve.schedule != "steady-state":
+        raise ConfigError(
+            f"evolve.selection: got 'aging', must not be with evolve.schedule {evolve.schedule!r}, only steady-state"
+        )

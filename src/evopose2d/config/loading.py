@@ -1,0 +1,117 @@
+"""Read ``params.yaml`` and overrides into checked dataclasses."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from evopose2d.config.checks import check_params
+from evopose2d.config.schema import Params
+from evopose2d.errors import ConfigError
+
+
+def load_params(path: Path, overrides: Sequence[str] = ()) -> Params:
+    """Read, override and check the configuration before any work is done.
+
+    Args:
+        path: a YAML file that holds every key of every section.
+        overrides: ``key=value`` settings that replace values of the file, such as ``train.epochs=3``.
+
+    Raises:
+        ConfigError: a key is unknown or absent, a value has the wrong type or an impossible value. The message
+            is one line with the key, what was received and what is allowed.
+    """
+    tree = OmegaConf.structured(Params)
+    _thaw(tree)
+    _assign(tree, Params, _read(path), origin=str(path))
+    for override in overrides:
+        _assign(tree, Params, _parse(override), origin="override")
+    absent = [key for key in _keys(Params) if OmegaConf.is_missing(*_parent(tree, key))]
+    if absent:
+        raise ConfigError(f"{path}: missing key{'s' if absent[1:] else ''} {', '.join(absent)}")
+    params: Params = OmegaConf.to_object(tree)  # type: ignore[assignment]
+    check_params(params)
+    return params
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; run in the project's folder or name one with --params") from None
+    except (OSError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{path}: must hold the sections {', '.join(_names(Params))}")
+    return {str(key): value for key, value in content.items()}
+
+
+def _parse(override: str) -> Mapping[str, Any]:
+    key, separator, _ = override.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"override {override!r}: must be key=value, such as train.epochs=3")
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist([override]))  # type: ignore[return-value]
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"override {override!r}: {' '.join(str(error).split())}") from None
+
+
+def _assign(tree: DictConfig, section: type, given: Mapping[Any, Any], *, origin: str, prefix: str = "") -> None:
+    """Put the given values into the tree, one at a time, so that an error can name its key."""
+    types = get_type_hints(section)
+    for name, value in given.items():
+        key = f"{prefix}{name}"
+        if name not in types:
+            raise ConfigError(f"{origin}: unknown key {key}{_nearest(key)}")
+        if is_dataclass(types[name]):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{key}: got {value!r}, must be a section with {', '.join(_names(types[name]))}")
+            _assign(tree[name], types[name], value, origin=origin, prefix=f"{key}.")
+            continue
+        try:
+            tree[name] = value
+        except OmegaConfBaseException:
+            raise ConfigError(f"{key}: got {value!r}, must be {_describe(types[name])}") from None
+
+
+def _nearest(key: str) -> str:
+    matches = difflib.get_close_matches(key, list(_keys(Params)), n=1, cutoff=0.0)
+    return f"; did you mean {matches[0]}?" if matches else ""
+
+
+def _keys(section: type, prefix: str = "") -> Iterator[str]:
+    for name, kind in get_type_hints(section).items():
+        if is_dataclass(kind):
+            yield from _keys(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+        else:
+            yield f"{prefix}{name}"
+
+
+def _names(section: type) -> list[str]:
+    return [item.name for item in fields(section)]
+
+
+def _parent(tree: DictConfig, key: str) -> tuple[DictConfig, str]:
+    *sections, name = key.split(".")
+    for section in sections:
+        tree = tree[section]
+    return tree, name
+
+
+def _describe(kind: Any) -> str:  # noqa: ANN401 - any type annotation
+    text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
+    words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+    return words.get(text, f"of the form {text.replace('None', 'null').replace(' | ', ' or ')}")
+
+
+def _thaw(tree: DictConfig) -> None:
+    """Let the merge write into the schema of frozen dataclasses, which OmegaConf marks as read-only."""
+    OmegaConf.set_readonly(tree, None)
+    for name in tree:
+        if not OmegaConf.is_missing(tree, name) and isinstance(tree[name], DictConfig):
+            _thaw(tree[name])

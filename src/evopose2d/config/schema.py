@@ -1,0 +1,208 @@
+"""The sections of ``params.yaml`` as frozen dataclasses.
+
+Defaults live in ``params.yaml`` alone, so that what is tracked is what runs. Each field's metadata holds the
+values that it allows; ``checks`` enforces them. A type that admits ``None`` may be left ``null``.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+def _allowed(
+    *,
+    choices: tuple[str, ...] | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    multiple_of: int | None = None,
+    length: int | None = None,
+) -> Any:  # noqa: ANN401 - a field takes the type of its annotation
+    """Describe a required field; for a list, the limits hold for each element."""
+    limits = {
+        "choices": choices,
+        "minimum": minimum,
+        "maximum": maximum,
+        "above": above,
+        "multiple_of": multiple_of,
+        "length": length,
+    }
+    return field(default=MISSING, metadata={name: value for name, value in limits.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """The drawn dataset (``dataset.synthetic``)."""
+
+    seed: int = _allowed(minimum=0)
+    train_images: int = _allowed(minimum=1)
+    val_images: int = _allowed(minimum=1)
+    test_images: int = _allowed(minimum=0)
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """Which images and keypoints (``dataset``)."""
+
+    source: str = _allowed()
+    root: str = _allowed()
+    flip_pairs: list[list[str]] | None = _allowed()
+    sigmas: list[float] | None = _allowed(above=0.0)
+    upper_body: list[str] | None = _allowed()
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network (``model``)."""
+
+    architecture: str = _allowed(choices=("evopose2d",))
+    genotype: list[list[int]] = _allowed()
+    input_shape: list[int] = _allowed(minimum=32, multiple_of=32, length=2)
+    compound_scaling: bool = _allowed()
+    head_blocks: int = _allowed(minimum=0, maximum=5)
+    head_channels: int = _allowed(minimum=1)
+    final_kernel: int = _allowed(minimum=1, maximum=7)
+
+
+@dataclass(frozen=True)
+class AcceleratorConfig:
+    """Where and in which precision networks run (``accelerator``)."""
+
+    device: str = _allowed(choices=("auto", "cpu", "gpu", "tpu"))
+    precision: str = _allowed(choices=("float32", "bfloat16"))
+    xla: str = _allowed(choices=("auto", "always", "never"))
+
+
+@dataclass(frozen=True)
+class DownloadConfig:
+    """The ``download`` stage."""
+
+    archives: str = _allowed(choices=("remove", "keep"))
+    subset_images: int = _allowed(minimum=0)
+    test_dev: bool = _allowed()
+    detections: str | None = _allowed()
+    mirror: str | None = _allowed()
+
+
+@dataclass(frozen=True)
+class RecordsConfig:
+    """The ``write_tfrecords`` stage."""
+
+    root: str = _allowed()
+    people_per_shard: int = _allowed(minimum=1)
+    bad_images: str = _allowed(choices=("error", "skip"))
+    workers: int = _allowed(minimum=0)
+    seed: int = _allowed(minimum=0)
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Random changes of a training crop (``train.augmentation``)."""
+
+    flip_probability: float = _allowed(minimum=0.0, maximum=1.0)
+    scale: float = _allowed(minimum=0.0, maximum=0.9)
+    rotation: float = _allowed(minimum=0.0, maximum=180.0)
+    rotation_probability: float = _allowed(minimum=0.0, maximum=1.0)
+    half_body_probability: float = _allowed(minimum=0.0, maximum=1.0)
+    half_body_keypoints: int = _allowed(minimum=1)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The ``train`` stage."""
+
+    seed: int = _allowed(minimum=0)
+    epochs: int = _allowed(minimum=1)
+    batch_size: int = _allowed(minimum=1)
+    learning_rate: float = _allowed(above=0.0)
+    schedule: str = _allowed(choices=("cosine", "piecewise"))
+    warmup_epochs: int = _allowed(minimum=0)
+    drop_epochs: list[int] = _allowed(minimum=1)
+    l2: float = _allowed(minimum=0.0)
+    sigma: float = _allowed(above=0.0)
+    initial_weights: str | None = _allowed()
+    shuffle_buffer: int = _allowed(minimum=1)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+
+@dataclass(frozen=True)
+class ValidateConfig:
+    """The ``validate`` stage."""
+
+    split: str = _allowed(choices=("val", "test-dev"))
+    boxes: str = _allowed(choices=("annotations", "detections"))
+    flip_test: bool = _allowed()
+    batch_size: int = _allowed(minimum=1)
+    keypoint_score_threshold: float = _allowed(minimum=0.0, maximum=1.0)
+    box_score_threshold: float = _allowed(minimum=0.0, maximum=1.0)
+    nms: str = _allowed(choices=("none", "oks", "soft-oks"))
+    nms_threshold: float = _allowed(minimum=0.0, maximum=1.0)
+    pictures: int = _allowed(minimum=0)
+
+
+@dataclass(frozen=True)
+class SpaceConfig:
+    """The genotypes that a search may visit (``evolve.space``); channels go up to the ancestor's."""
+
+    kernels: list[int] = _allowed(minimum=1)
+    repeats: list[int] = _allowed(minimum=1, length=2)
+    stride_blocks: int = _allowed(minimum=0, maximum=7)
+    strided: list[int] = _allowed(minimum=0, maximum=7, length=2)
+
+
+@dataclass(frozen=True)
+class EvolveConfig:
+    """The search (``evolve``); what it does not set, it takes from ``model`` and ``train``."""
+
+    root: str = _allowed()
+    seed: int = _allowed(minimum=0)
+    schedule: str = _allowed(choices=("generational", "steady-state"))
+    selection: str = _allowed(choices=("fitness", "ap", "pareto", "aging"))
+    generations: int = _allowed(minimum=0)
+    children: int = _allowed(minimum=1)
+    parents: int = _allowed(minimum=1)
+    population: int = _allowed(minimum=1)
+    tournament: int = _allowed(minimum=1)
+    ancestor: list[list[int]] = _allowed()
+    ancestor_epochs: int = _allowed(minimum=1)
+    child_epochs: int = _allowed(minimum=1)
+    batch_size: int = _allowed(minimum=1)
+    learning_rate: float = _allowed(above=0.0)
+    flip_probability: float = _allowed(minimum=0.0, maximum=1.0)
+    inheritance: str = _allowed(choices=("function-preserving", "original", "none"))
+    target_parameters: float = _allowed(above=0.0)
+    size_exponent: float = _allowed(maximum=0.0)
+    workers: int = _allowed(minimum=0)
+    cpus: float = _allowed(above=0.0)
+    gpus: float = _allowed(minimum=0.0)
+    tpus: float = _allowed(minimum=0.0)
+    ray_address: str | None = _allowed()
+    attempts: int = _allowed(minimum=1)
+    tasks_per_worker: int = _allowed(minimum=1)
+    space: SpaceConfig = field(default_factory=SpaceConfig)
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Where runs are logged (``tracking``)."""
+
+    uri: str | None = _allowed()
+    experiment: str = _allowed()
+    log_model: bool = _allowed()
+
+
+@dataclass(frozen=True)
+class Params:
+    """All of ``params.yaml``."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
+    download: DownloadConfig = field(default_factory=DownloadConfig)
+    write_tfrecords: RecordsConfig = field(default_factory=RecordsConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    validate: ValidateConfig = field(default_factory=ValidateConfig)
+    evolve: EvolveConfig = field(default_factory=EvolveConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)

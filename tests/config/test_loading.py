@@ -1,0 +1,111 @@
+"""Configuration: what is read, and the one line that tells what is wrong."""
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evopose2d.config.loading import load_params
+from evopose2d.errors import ConfigError
+
+
+@pytest.fixture
+def params_file(project_root: Path) -> Path:
+    return project_root / "params.yaml"
+
+
+def test_shipped_file_is_valid(params_file: Path):
+    params = load_params(params_file)
+    assert params.dataset.source == "synthetic"
+    assert len(params.model.genotype) == 7
+
+
+def test_override_replaces_a_value_and_nothing_else(params_file: Path):
+    params = load_params(params_file, ["train.epochs=3", "model.input_shape=[256,192]"])
+    assert params.train.epochs == 3
+    assert params.model.input_shape == [256, 192]
+    assert params.train.batch_size == load_params(params_file).train.batch_size
+
+
+def test_params_cannot_be_changed(params_file: Path):
+    with pytest.raises(FrozenInstanceError):
+        load_params(params_file).train.epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.epoch=3", ["train.epoch", "did you mean train.epochs"]),
+        ("trian.epochs=3", ["trian", "did you mean train"]),
+        ("train.epochs=many", ["train.epochs", "'many'", "whole number"]),
+        ("train.epochs=1.5", ["train.epochs", "1.5", "whole number"]),
+        ("train.epochs=null", ["train.epochs", "None", "whole number"]),
+        ("train.batch_size=0", ["train.batch_size", "0", "at least 1"]),
+        ("train.learning_rate=0", ["train.learning_rate", "greater than 0"]),
+        ("train.learning_rate=nan", ["train.learning_rate", "nan", "greater than 0"]),
+        ("train.schedule=linear", ["train.schedule", "'linear'", "cosine, piecewise"]),
+        ("train.warmup_epochs=20", ["train.warmup_epochs", "20", "less than train.epochs"]),
+        ("train.drop_epochs=[9,5]", ["train.drop_epochs", "rising"]),
+        ("train=3", ["train", "section"]),
+        ("train.augmentation.flip_probability=1.5", ["flip_probability", "1.5", "at most 1"]),
+        ("model.input_shape=[250,192]", ["model.input_shape", "250", "multiple of 32"]),
+        ("model.input_shape=[256]", ["model.input_shape", "[256]", "2 values"]),
+        ("model.input_shape=[256,wide]", ["model.input_shape", "wide"]),
+        ("model.genotype=[[3,1,2,1]]", ["model.genotype", "7"]),
+        ("model.genotype=[[3,1,2,1],5]", ["model.genotype"]),
+        ("model.head_blocks=5", ["model.head_blocks", "5", "at most"]),
+        ("dataset.flip_pairs=[[left_eye,right_ey]]", ["dataset.flip_pairs", "'right_ey'", "right_eye"]),
+        ("dataset.sigmas=[0.1]", ["dataset.sigmas", "17"]),
+        ("dataset.upper_body=[tail]", ["dataset.upper_body", "'tail'"]),
+        ("validate.split=test-dev", ["validate.boxes", "detections"]),
+        ("train.epochs", ["train.epochs", "key=value"]),
+    ],
+)
+def test_mistake_is_told_in_one_line(params_file: Path, override: str, words: list[str]):
+    with pytest.raises(ConfigError) as caught:
+        load_params(params_file, [override])
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    assert caught.value.exit_status == 2
+
+
+def test_missing_key_is_named(params_file: Path, tmp_path: Path):
+    shortened = tmp_path / "params.yaml"
+    lines = params_file.read_text().splitlines()
+    shortened.write_text("\n".join(line for line in lines if not line.startswith("  epochs:")))
+    with pytest.raises(ConfigError, match=r"missing key train\.epochs"):
+        load_params(shortened)
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "a: [", "train: {epochs: 1, epochs: 2}"])
+def test_file_that_is_no_configuration(tmp_path: Path, text: str):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_params(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_absent_file(tmp_path: Path):
+    with pytest.raises(ConfigError, match="no such file"):
+        load_params(tmp_path / "params.yaml")
+
+
+@given(text=st.text(min_size=1, max_size=30))
+def test_no_override_escapes_as_another_error(project_root: Path, text: str):
+    try:
+        load_params(project_root / "params.yaml", [text])
+    except ConfigError as error:
+        assert "\n" not in str(error)
+
+
+def test_every_key_has_a_comment(params_file: Path):
+    for line in params_file.read_text().splitlines():
+        is_key = ":" in line and not line.lstrip().startswith(("#", "-"))
+        is_section = line.rstrip().endswith(":")
+        assert not is_key or is_section or "  # " in line, line

@@ -1,0 +1,33 @@
+"""Fixtures that several test folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Machines that run tests are busy: how long an example takes says nothing of the code.
+settings.register_profile("evopose2d", deadline=None)
+settings.load_profile("evopose2d")
+
+_ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return _ROOT
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Numbers that the original implementation produced."""
+    return Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="session")
+def coco_sample() -> Path:
+    """A few real COCO images, which the repository does not hold."""
+    folder = Path(os.environ.get("EVOPOSE2D_COCO_SAMPLE", _ROOT.parent / "shared" / "coco_sample"))
+    if not folder.is_dir():
+        pytest.skip(f"no COCO sample at {folder}; name one with EVOPOSE2D_COCO_SAMPLE")
+    return folder

@@ -1,0 +1,44 @@
+"""Files are whole or absent."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evopose2d.files import digest, replacing, write_json, write_text
+
+
+def test_failure_leaves_the_old_file_and_no_other(tmp_path: Path):
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_success_replaces_and_is_readable_by_others(tmp_path: Path):
+    path = tmp_path / "folder" / "a.txt"
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    from evopose2d.files import current_umask
+
+    return current_umask()
+
+
+def test_json_refuses_what_json_cannot_hold(tmp_path: Path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert not list(tmp_path.iterdir())
+    write_json(tmp_path / "a.json", {"loss": 1.5})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"loss": 1.5}
+
+
+def test_digest_ignores_order_and_tells_values_apart():
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
