@@ -1,0 +1,159 @@
+"""From a person's box to the network's crop, and from the crop back to the image.
+
+A crop is described by an affine matrix (2, 3), float64, that takes image pixels to crop pixels. Every
+function takes one person or any number of them in leading axes, written ``...`` below.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+CROP_MARGIN = 1.25
+"""Size of a crop over that of the person's box grown to the crop's aspect ratio."""
+
+IMAGENET_MEAN_COLOUR = (124, 116, 104)
+"""RGB of the crop's area outside the image: what the network's normalisation turns to zero."""
+
+InputShape = tuple[int, int]
+
+
+def center_and_scale(
+    boxes: ArrayLike, input_shape: InputShape, margin: float = CROP_MARGIN
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Place crops on boxes: same centre, the shorter side grown to the crop's aspect ratio, then the margin.
+
+    Args:
+        boxes: (..., 4) x, y, width, height in image pixels; width or height above 0.
+        input_shape: height and width of a crop in pixels.
+        margin: size of the crop over that of the grown box.
+
+    Returns:
+        Centre (..., 2) of the crop in image pixels, and scale (...), the image pixels in a crop pixel.
+    """
+    boxes = np.asarray(boxes, np.float64)
+    height, width = input_shape
+    center = boxes[..., :2] + boxes[..., 2:] / 2
+    scale = np.maximum(boxes[..., 3] / height, boxes[..., 2] / width) * margin
+    return center, scale
+
+
+def affine_matrices(
+    center: ArrayLike,
+    scale: ArrayLike,
+    input_shape: InputShape,
+    rotation: ArrayLike = 0.0,
+    flip: ArrayLike = False,
+) -> NDArray[np.float64]:
+    """Return the matrices that put ``center`` in the middle of the crop, mirrored, then rotated about it.
+
+    Args:
+        center: (..., 2) in image pixels.
+        scale: (...) image pixels in a crop pixel, above 0.
+        input_shape: height and width of a crop in pixels.
+        rotation: (...) degrees by which the picture turns clockwise.
+        flip: (...) whether the picture is mirrored left to right.
+
+    Returns:
+        (..., 2, 3) float64, image pixels to crop pixels.
+    """
+    center, scale = np.asarray(center, np.float64), np.asarray(scale, np.float64)
+    angle = np.deg2rad(np.asarray(rotation, np.float64))
+    mirror = np.where(flip, -1.0, 1.0)
+    cosine, sine = np.broadcast_arrays(np.cos(angle) / scale, np.sin(angle) / scale)
+    linear = np.stack(
+        [np.stack([cosine * mirror, -sine], axis=-1), np.stack([sine * mirror, cosine], axis=-1)], axis=-2
+    )
+    middle = np.array([input_shape[1] / 2, input_shape[0] / 2])
+    offset = middle - np.einsum("...ij,...j->...i", linear, center)
+    return np.concatenate([linear, offset[..., np.newaxis]], axis=-1)
+
+
+def crop_matrices(boxes: ArrayLike, input_shape: InputShape) -> NDArray[np.float64]:
+    """Return the matrices (..., 2, 3) of the crops of boxes (..., 4), neither turned nor mirrored."""
+    return affine_matrices(*center_and_scale(boxes, input_shape), input_shape)
+
+
+def invert(matrices: ArrayLike) -> NDArray[np.float64]:
+    """Return the matrices (..., 2, 3) that take crop pixels back to image pixels."""
+    matrices = np.asarray(matrices, np.float64)
+    linear = np.linalg.inv(matrices[..., :2])
+    offset = -np.einsum("...ij,...j->...i", linear, matrices[..., 2])
+    return np.concatenate([linear, offset[..., np.newaxis]], axis=-1)
+
+
+def transform_keypoints(keypoints: ArrayLike, matrices: ArrayLike) -> NDArray[np.float32]:
+    """Move keypoints by one matrix a person; what follows x and y (visibility or score) stays.
+
+    Args:
+        keypoints: (..., K, 3).
+        matrices: (..., 2, 3), image to crop, or inverted: crop to image.
+
+    Returns:
+        (..., K, 3) float32.
+    """
+    keypoints, matrices = np.asarray(keypoints, np.float64), np.asarray(matrices, np.float64)
+    moved = keypoints[..., :2] @ np.swapaxes(matrices[..., :2], -1, -2) + matrices[..., np.newaxis, :, 2]
+    return np.concatenate([moved, keypoints[..., 2:]], axis=-1).astype(np.float32)
+
+
+def keypoints_to_image(keypoints: ArrayLike, matrices: ArrayLike) -> NDArray[np.float32]:
+    """Take keypoints (..., K, 3) of crops back to image pixels, given the crops' matrices (..., 2, 3)."""
+    return transform_keypoints(keypoints, invert(matrices))
+
+
+def mask_outside(keypoints: NDArray[np.float32], input_shape: InputShape) -> NDArray[np.float32]:
+    """Return keypoints (..., K, 3) in crop pixels, visibility 0 unless 0 <= x < W and 0 <= y < H."""
+    height, width = input_shape
+    x, y = keypoints[..., 0], keypoints[..., 1]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    masked = keypoints.copy()
+    masked[..., 2] *= inside
+    return masked
+
+
+def crop_window(matrix: ArrayLike, image_shape: ArrayLike, input_shape: InputShape) -> NDArray[np.int32]:
+    """Return the part of an image that a crop shows, so that no more of it need be decoded.
+
+    Args:
+        matrix: (2, 3), image pixels to crop pixels.
+        image_shape: height and width of the image in pixels; what follows them is not looked at.
+        input_shape: height and width of the crop in pixels.
+
+    Returns:
+        (4,) int32 y, x, height, width in image pixels; at least one pixel, inside the image.
+    """
+    height, width = input_shape
+    inverse = invert(matrix)
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ inverse[:, :2].T + inverse[:, 2]
+    size = np.asarray(image_shape)[1::-1]
+    # Interpolation reads the pixels around a point, and rounds its position.
+    low = np.clip(np.floor(corners.min(axis=0)) - 1, 0, size - 1)
+    high = np.clip(np.ceil(corners.max(axis=0)) + 2, low + 1, size)
+    return np.concatenate([low[::-1], (high - low)[::-1]]).astype(np.int32)
+
+
+def shifted(matrix: NDArray[np.float64], origin: ArrayLike) -> NDArray[np.float64]:
+    """Return the matrix (2, 3) for an image of which only the part from ``origin`` (2,) x, y on is given."""
+    offset = matrix[:, 2] + matrix[:, :2] @ np.asarray(origin, np.float64)
+    return np.column_stack([matrix[:, :2], offset])
+
+
+def crop(image: NDArray[np.uint8], matrix: ArrayLike, input_shape: InputShape) -> NDArray[np.uint8]:
+    """Cut one crop out of an image, interpolating linearly.
+
+    Args:
+        image: (any height, any width, 3) uint8 RGB.
+        matrix: (2, 3), image pixels to crop pixels.
+        input_shape: height H and width W of the crop.
+
+    Returns:
+        (H, W, 3) uint8 RGB; ImageNet's mean colour where the crop reaches past the image.
+    """
+    return cv2.warpAffine(
+        image,
+        np.asarray(matrix, np.float64),
+        (input_shape[1], input_shape[0]),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=IMAGENET_MEAN_COLOUR,
+    )

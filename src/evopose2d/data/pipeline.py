@@ -1,0 +1,211 @@
+"""From records to batches, with tf.data: uint8 crops and keypoints. The rest is computed on the device."""
+
+from functools import partial
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from evopose2d.config.schema import AugmentationConfig
+from evopose2d.data.augmentation import augment, draw_augmentation
+from evopose2d.data.geometry import (
+    InputShape,
+    crop,
+    crop_matrices,
+    crop_window,
+    mask_outside,
+    shifted,
+    transform_keypoints,
+)
+from evopose2d.data.records import parse
+from evopose2d.data.shards import RecordsInfo
+
+_FILES_AT_ONCE = 8
+
+
+def steps_per_epoch(records: RecordsInfo, batch_size: int) -> int:
+    """Return the number of batches in which everybody is seen at least once."""
+    return -(-records.people // batch_size)
+
+
+def training_dataset(
+    records: RecordsInfo,
+    input_shape: InputShape,
+    augmentation: AugmentationConfig,
+    *,
+    batch_size: int,
+    seed: int,
+    epochs: int,
+    first_epoch: int = 0,
+    shuffle_buffer: int,
+) -> tf.data.Dataset:
+    """Give the batches of some epochs, one after the other without a pause.
+
+    Each epoch has ``steps_per_epoch`` full batches: everybody once, then the epoch's first people again until
+    the last batch is full. What stands at a position of an epoch depends on ``seed``, epoch and position
+    alone, so that starting at a later epoch gives the batches of an unbroken run.
+
+    Args:
+        records: the training people.
+        input_shape: height H and width W of a crop in pixels.
+        augmentation: how crops are varied.
+        batch_size: people in a batch, B.
+        seed: of order and augmentation.
+        epochs: epoch at which to stop.
+        first_epoch: epoch to begin with, counted from 0.
+        shuffle_buffer: encoded people held for shuffling; record files are shuffled besides.
+
+    Returns:
+        Pairs of images (B, H, W, 3) uint8 RGB and keypoints (B, K, 3) float32: x, y in crop pixels and
+        visibility, which is 0 outside the crop.
+    """
+    _leave_threads_to_tf_data()
+    numbers = np.arange(first_epoch, epochs)
+    order_seeds = [np.random.SeedSequence([seed, epoch]).generate_state(1)[0] for epoch in numbers.tolist()]
+    length = steps_per_epoch(records, batch_size) * batch_size
+    read_epoch = partial(_read_epoch, records, length, shuffle_buffer)
+    load = partial(_load_training, records, input_shape, augmentation, seed)
+    return (
+        tf.data.Dataset.from_tensor_slices((numbers, np.array(order_seeds, np.int64)))
+        .flat_map(read_epoch)
+        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def evaluation_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_size: int) -> tf.data.Dataset:
+    """Give everybody in the order of the records, in batches of one size.
+
+    The last batch is filled by repeating the last person: results beyond ``records.people`` are to be cut.
+
+    Args:
+        records: the people to evaluate on.
+        input_shape: height H and width W of a crop in pixels.
+        batch_size: people in a batch, B.
+
+    Returns:
+        Dictionaries of ``images`` (B, H, W, 3) uint8 RGB; ``keypoints`` (B, K, 3) float32 x, y in crop pixels
+        and visibility, which is 0 outside the crop; ``matrix`` (B, 2, 3) float64, image to crop pixels;
+        ``image_id`` and ``annotation_id`` (B,) int64; ``score`` (B,) float32 of the box; ``box`` (B, 4)
+        float32 x, y, width, height in image pixels.
+    """
+    _leave_threads_to_tf_data()
+    load = partial(_load_evaluation, records, input_shape)
+    return (
+        tf.data.TFRecordDataset([str(file) for file in records.files])
+        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size)
+        .map(partial(_filled, batch_size))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def _leave_threads_to_tf_data() -> None:
+    # tf.data runs as many crops at once as there are cores; threads inside each would only get in the way.
+    cv2.setNumThreads(1)
+
+
+def _read_epoch(
+    records: RecordsInfo, length: int, shuffle_buffer: int, epoch: tf.Tensor, order_seed: tf.Tensor
+) -> tf.data.Dataset:
+    """Give (epoch, position, record) for each position of an epoch."""
+    # tf.data mixes the program's global seed into every order. In this function's graph it is a constant.
+    tf.compat.v1.set_random_seed(1)
+    files = tf.data.Dataset.from_tensor_slices([str(file) for file in records.files])
+    return (
+        files.shuffle(records.shards, seed=order_seed, reshuffle_each_iteration=False)
+        .interleave(
+            tf.data.TFRecordDataset,
+            cycle_length=min(_FILES_AT_ONCE, records.shards),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        .shuffle(min(shuffle_buffer, records.people), seed=order_seed, reshuffle_each_iteration=False)
+        .repeat()
+        .take(length)
+        .enumerate()
+        .map(lambda position, record: (epoch, position, record))
+    )
+
+
+def _load_training(
+    records: RecordsInfo,
+    input_shape: InputShape,
+    config: AugmentationConfig,
+    seed: int,
+    epoch: tf.Tensor,
+    position: tf.Tensor,
+    record: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    def place(
+        box: NDArray[np.float32], keypoints: NDArray[np.float32], epoch: int, position: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        drawn = draw_augmentation(config, np.random.default_rng([seed, epoch, position]))
+        return augment(box, keypoints, input_shape, drawn, records.schema, config.half_body_keypoints)
+
+    person = parse(record, records.schema.count)
+    matrix, keypoints = tf.numpy_function(
+        place,
+        [person["box"], person["keypoints"], epoch, position],
+        (tf.float64, tf.float32),
+        stateful=False,
+    )
+    image = _crop(person["image"], matrix, input_shape)
+    return image, tf.ensure_shape(keypoints, (records.schema.count, 3))
+
+
+def _load_evaluation(records: RecordsInfo, input_shape: InputShape, record: tf.Tensor) -> dict[str, tf.Tensor]:
+    def place(
+        box: NDArray[np.float32], keypoints: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        matrix = crop_matrices(box, input_shape)
+        return matrix, mask_outside(transform_keypoints(keypoints, matrix), input_shape)
+
+    person = parse(record, records.schema.count)
+    encoded = person.pop("image")
+    matrix, keypoints = tf.numpy_function(
+        place, [person["box"], person["keypoints"]], (tf.float64, tf.float32), stateful=False
+    )
+    return person | {
+        "images": _crop(encoded, matrix, input_shape),
+        "keypoints": tf.ensure_shape(keypoints, (records.schema.count, 3)),
+        "matrix": tf.ensure_shape(matrix, (2, 3)),
+    }
+
+
+def _crop(encoded: tf.Tensor, matrix: tf.Tensor, input_shape: InputShape) -> tf.Tensor:
+    """Cut one crop (H, W, 3) uint8 out of an encoded image; of a JPEG, decode what the crop shows alone."""
+
+    def decode_window() -> tuple[tf.Tensor, tf.Tensor]:
+        window = tf.numpy_function(
+            partial(crop_window, input_shape=input_shape),
+            [matrix, tf.io.extract_jpeg_shape(encoded)],
+            tf.int32,
+            stateful=False,
+        )
+        # The method that the published networks were trained with: another one costs them AP.
+        pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method="INTEGER_FAST")
+        return pixels, window[1::-1]
+
+    def decode_all() -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.io.decode_png(encoded, channels=3), tf.zeros(2, tf.int32)
+
+    def warp(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], origin: NDArray[np.int32]) -> NDArray[np.uint8]:
+        return crop(pixels, shifted(matrix, origin), input_shape)
+
+    pixels, origin = tf.cond(tf.io.is_jpeg(encoded), decode_window, decode_all)
+    image = tf.numpy_function(warp, [pixels, matrix, origin], tf.uint8, stateful=False)
+    return tf.ensure_shape(image, (*input_shape, 3))
+
+
+def _filled(batch_size: int, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Repeat the last entry of a batch until it has ``batch_size`` of them."""
+
+    def fill(values: tf.Tensor) -> tf.Tensor:
+        missing = batch_size - tf.shape(values)[0]
+        filled = tf.concat([values, tf.repeat(values[-1:], missing, axis=0)], axis=0)
+        return tf.ensure_shape(filled, (batch_size, *values.shape[1:]))
+
+    return {name: fill(values) for name, values in batch.items()}

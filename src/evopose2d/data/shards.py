@@ -1,0 +1,98 @@
+"""The files of one set of records: names, and the ``info.json`` that says they are complete."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from evopose2d.errors import DataError
+from evopose2d.files import write_json
+from evopose2d.keypoints import KeypointSchema
+
+INFO_NAME = "info.json"
+
+
+@dataclass(frozen=True)
+class RecordsInfo:
+    """What a folder of records holds.
+
+    Attributes:
+        folder: where the records lie.
+        people: number of records, N: one for each person.
+        images: number of images that these people are in.
+        skipped: people left out because their image cannot be used.
+        shards: number of files.
+        schema: the keypoints.
+    """
+
+    folder: Path
+    people: int
+    images: int
+    skipped: int
+    shards: int
+    schema: KeypointSchema
+
+    @property
+    def files(self) -> list[Path]:
+        """The record files in order."""
+        return [shard_path(self.folder, index, self.shards) for index in range(self.shards)]
+
+
+def shard_path(folder: Path, index: int, shards: int) -> Path:
+    """Return the path of one of ``shards`` record files, counted from 0."""
+    return folder / f"{folder.name}-{index:05d}-of-{shards:05d}.tfrecord"
+
+
+def write_info(info: RecordsInfo) -> None:
+    """Write ``info.json``, which declares the records complete; to be called after the last record file."""
+    content = {
+        "people": info.people,
+        "images": info.images,
+        "skipped": info.skipped,
+        "shards": info.shards,
+        "keypoints": asdict(info.schema),
+    }
+    write_json(info.folder / INFO_NAME, content)
+
+
+def read_info(folder: Path) -> RecordsInfo:
+    """Read what a folder of records holds.
+
+    Raises:
+        DataError: the records are missing or incomplete, or ``info.json`` is not one written here.
+    """
+    path = folder / INFO_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        counts = {name: int(content[name]) for name in ("people", "images", "skipped", "shards")}
+        info = RecordsInfo(folder=folder, schema=_schema(content["keypoints"]), **counts)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: not found, the records are missing or incomplete; write them with write-tfrecords"
+        ) from error
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: cannot be used ({error!r}); write the records again") from error
+    for file in info.files:
+        if not file.is_file():
+            raise DataError(f"{file}: not found, though {path} lists {info.shards} files; write the records again")
+    return info
+
+
+def remove_records(folder: Path) -> None:
+    """Remove the records of an earlier run, whole or interrupted, ``info.json`` first; other files stay."""
+    (folder / INFO_NAME).unlink(missing_ok=True)
+    # Interrupted runs leave temporary files: a leading dot and a random suffix.
+    written_here = re.compile(rf"\.?{re.escape(folder.name)}-\d{{5}}-of-\d{{5}}(-\w+)?\.tfrecord|\.info-\w+\.json")
+    for path in folder.glob("*"):
+        if written_here.fullmatch(path.name):
+            path.unlink()
+
+
+def _schema(content: dict[str, list]) -> KeypointSchema:
+    return KeypointSchema(
+        names=tuple(content["names"]),
+        skeleton=tuple((int(a), int(b)) for a, b in content["skeleton"]),
+        flip_permutation=tuple(content["flip_permutation"]),
+        sigmas=tuple(content["sigmas"]),
+        upper_body=tuple(content["upper_body"]),
+    )

@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from evopose2d.data.shards import RecordsInfo, read_info, remove_records, shard_path, write_info
+from evopose2d.errors import DataError
+
+
+@pytest.fixture
+def info(tmp_path, five_schema):
+    return RecordsInfo(tmp_path / "val", people=9, images=4, skipped=1, shards=3, schema=five_schema)
+
+
+@pytest.fixture
+def written(info):
+    info.folder.mkdir()
+    for file in info.files:
+        file.write_bytes(b"record")
+    write_info(info)
+    return info
+
+
+def test_files_are_named_by_set_and_number(info):
+    names = [file.name for file in info.files]
+    assert names == [f"val-0000{index}-of-00003.tfrecord" for index in range(3)]
+
+
+def test_what_is_written_is_what_is_read(written):
+    assert read_info(written.folder) == written
+
+
+def test_records_without_their_info_are_incomplete(written):
+    (written.folder / "info.json").unlink()
+    with pytest.raises(DataError, match="missing or incomplete"):
+        read_info(written.folder)
+
+
+def test_a_missing_file_is_named(written):
+    written.files[1].unlink()
+    with pytest.raises(DataError, match="val-00001-of-00003"):
+        read_info(written.folder)
+
+
+@pytest.mark.parametrize("change", [{"people": "many"}, {"keypoints": {"names": []}}, {"shards": None}])
+def test_an_info_that_was_tampered_with_is_named(written, change):
+    path = written.folder / "info.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DataError, match=r"info.json: cannot be used"):
+        read_info(written.folder)
+
+
+def test_removal_takes_records_and_what_interrupted_runs_left_and_no_more(written):
+    folder = written.folder
+    shard_path(folder, 7, 12).write_bytes(b"of another run")
+    (folder / ".val-00001-of-00003-k3x_9a.tfrecord").write_bytes(b"half")
+    (folder / ".info-k3x_9a.json").write_bytes(b"half")
+    kept = [
+        "notes.txt",
+        "train-00000-of-00001.tfrecord",
+        ".gitignore",
+        "val-0-of-3.tfrecord",
+        "info.json.bak",
+    ]
+    for name in kept:
+        (folder / name).write_text("mine")
+    remove_records(folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(kept)
+    remove_records(folder / "absent")
