@@ -1,0 +1,1 @@
+"""The networks: described as data, built with Keras, counted."""

@@ -1,0 +1,29 @@
+import numpy as np
+
+from evopose2d.networks.build import build_network
+from evopose2d.networks.seeding import layer_seed, reseed
+
+
+def test_layer_seeds_are_distinct_fixed_and_fit_31_bits():
+    seeds = [
+        layer_seed(seed, name) for seed in (0, 1, 2**40) for name in ("stem_conv", "block1a_bn", "block1a_b")
+    ]
+
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert layer_seed(7, "stem_conv") == 2057286468
+
+
+def test_reseeding_repeats_what_drop_connect_draws(small_model):
+    network = build_network(small_model, 5, seed=3)
+    images = np.random.default_rng(0).uniform(0, 255, (16, 64, 32, 3)).astype("float32")
+
+    def outputs(seed=None):
+        if seed is not None:
+            reseed(network, seed)
+        return [np.asarray(network(images, training=True)) for _ in range(2)]
+
+    first, second = outputs(seed=11)
+    np.testing.assert_array_equal(outputs(seed=11), [first, second])
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(outputs(seed=12)[0], first)
