@@ -1,0 +1,1 @@
+"""From a trained network to COCO's figures: inference, scores, suppression, results, AP."""

@@ -1,0 +1,136 @@
+"""Poses of all people of a dataset, in the coordinates of their images."""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from evopose2d.data.geometry import keypoints_to_image
+from evopose2d.errors import DataError
+from evopose2d.evaluation.pictures import CropCollector
+from evopose2d.evaluation.predictor import PosePredictor
+
+Batch = Mapping[str, ArrayLike]
+_KEPT = ("image_id", "annotation_id", "score", "box", "matrix")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a network says of N people, in the order of the dataset.
+
+    Attributes:
+        image_id: (N,) int64.
+        annotation_id: (N,) int64; of detections, as the dataset numbers them.
+        keypoints: (N, K, 3) float32 x, y in image pixels and score.
+        crop_keypoints: (N, K, 3) float32 x, y in crop pixels and score.
+        box: (N, 4) float32 x, y, width, height in image pixels.
+        box_score: (N,) float32; 1 for annotated boxes.
+        area: (N,) float64 area of the person's crop in square image pixels, the scale that OKS-NMS takes.
+        loss: (N,) float32 masked mean squared error of the heatmaps, 0 for people without labelled keypoints.
+        labelled: (N,) bool, whether some keypoint is labelled, so that the loss says something.
+    """
+
+    image_id: NDArray[np.int64]
+    annotation_id: NDArray[np.int64]
+    keypoints: NDArray[np.float32]
+    crop_keypoints: NDArray[np.float32]
+    box: NDArray[np.float32]
+    box_score: NDArray[np.float32]
+    area: NDArray[np.float64]
+    loss: NDArray[np.float32]
+    labelled: NDArray[np.bool_]
+
+    @property
+    def val_loss(self) -> float | None:
+        """Mean loss over all people, as training's validation computes it; ``None`` if nobody is labelled."""
+        return float(self.loss.mean(dtype=np.float64)) if self.labelled.any() else None
+
+
+@dataclass
+class _Feed:
+    """One pass over a dataset: gives the network its inputs and keeps what the network does not need.
+
+    Ids (int64) and matrices (float64) stay here, because they would lose digits on a device.
+    """
+
+    batches: Iterable[Batch]
+    people: int
+    collector: CropCollector | None
+    progress: bool
+    seen: int = 0
+    crop_area: int = 0
+    kept: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in _KEPT})
+    labelled: list[NDArray[Any]] = field(default_factory=list)
+
+    def inputs(self) -> Iterator[tuple[dict[str, NDArray[Any]]]]:
+        """Yield batches for ``Model.predict`` until every person was seen or the dataset ends."""
+        with tqdm(total=self.people, unit="person", desc="validate", disable=not self.progress) as bar:
+            for batch in self.batches:
+                arrays = {name: np.asarray(value) for name, value in batch.items()}
+                bar.update(self._keep(arrays))
+                yield ({"images": arrays["images"], "keypoints": arrays["keypoints"]},)
+                if self.seen == self.people:
+                    return
+
+    def _keep(self, arrays: Mapping[str, NDArray[Any]]) -> int:
+        count = min(len(arrays["images"]), self.people - self.seen)
+        self.crop_area = arrays["images"].shape[1] * arrays["images"].shape[2]
+        for name in _KEPT:
+            self.kept[name].append(arrays[name][:count])
+        self.labelled.append(np.any(arrays["keypoints"][:count, :, 2] > 0, axis=1))
+        if self.collector is not None:
+            self.collector.offer(arrays["images"][:count], arrays["keypoints"][:count])
+        self.seen += count
+        return count
+
+
+def predict_people(
+    predictor: PosePredictor,
+    dataset: Iterable[Batch],
+    people: int,
+    *,
+    collector: CropCollector | None = None,
+    progress: bool = False,
+) -> Predictions:
+    """Predict every person once; what pads the last batch beyond the last person is left out.
+
+    Args:
+        predictor: the network with decoding.
+        dataset: batches of one size: ``images`` (B, H, W, 3) uint8, ``keypoints`` (B, K, 3) in crop pixels,
+            ``matrix`` (B, 2, 3) image to crop, ``box`` (B, 4) and, all (B,), ``image_id``, ``annotation_id``,
+            ``score``.
+        people: N, number of people in the dataset without padding, at least 1.
+        collector: picks crops for pictures as they pass.
+        progress: show a progress bar.
+
+    Raises:
+        DataError: the dataset holds fewer than ``people``.
+    """
+    batches = iter(dataset)
+    first = next(batches, None)
+    if first is None:
+        raise DataError(f"validation: the dataset holds nobody, must hold {people} people")
+    feed = _Feed(itertools.chain([first], batches), people, collector, progress)
+    steps = math.ceil(people / len(np.asarray(first["score"])))
+    outputs = predictor.predict(feed.inputs(), steps=steps, verbose=0)
+    if feed.seen < people:
+        raise DataError(f"validation: the dataset ends after {feed.seen} people, must hold {people}")
+    kept = {name: np.concatenate(parts) for name, parts in feed.kept.items()}
+    crop_keypoints = np.asarray(outputs["keypoints"][:people])
+    linear = np.asarray(kept["matrix"][..., :2], np.float64)
+    return Predictions(
+        image_id=kept["image_id"],
+        annotation_id=kept["annotation_id"],
+        keypoints=keypoints_to_image(crop_keypoints, kept["matrix"]),
+        crop_keypoints=crop_keypoints,
+        box=kept["box"],
+        box_score=kept["score"],
+        area=feed.crop_area / np.abs(np.linalg.det(linear)),
+        loss=np.asarray(outputs["loss"][:people]),
+        labelled=np.concatenate(feed.labelled),
+    )

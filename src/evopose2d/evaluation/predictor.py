@@ -1,0 +1,66 @@
+"""From crops to keypoints and validation loss in one forward pass (two with the flip test)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from evopose2d.heatmaps import decode, encode, flip_back, masked_squared_error
+
+Tensor = Any  # a tensor of any backend
+
+
+class PosePredictor(keras.Model):
+    """A network with all that follows it on the device, for ``Model.predict`` on any Keras backend.
+
+    Args:
+        network: from images (B, H, W, 3), RGB 0..255, to heatmaps (B, h, w, K) with peaks of about 255.
+        flip_permutation: for each of K keypoints, the index of the one it becomes in a mirror.
+        flip_test: average the heatmaps with those of the mirrored images (paper, section 4.2).
+        sigma: standard deviation of the target Gaussian in pixels of a heatmap 64 high; for the loss.
+        stride: crop pixels for one heatmap pixel.
+        jit_compile: whether XLA compiles the forward pass on TensorFlow; JAX always compiles.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        flip_permutation: Sequence[int],
+        flip_test: bool,
+        sigma: float,
+        stride: int,
+        *,
+        jit_compile: bool = False,
+    ) -> None:
+        # What follows the network is worth float32 in any precision policy: coordinates go beyond 256.
+        super().__init__(name="pose_predictor", dtype="float32")
+        self.network = network
+        self.flip_permutation = tuple(flip_permutation)
+        self.flip_test = flip_test
+        self.sigma = sigma
+        self.stride = stride
+        self.compile(jit_compile=jit_compile or keras.backend.backend() == "jax")
+
+    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
+        """Predict poses.
+
+        Args:
+            inputs: ``images`` (B, H, W, 3) uint8 or float RGB, and ``keypoints`` (B, K, 3) float32, the
+                annotated ones in crop pixels with visibility 0/1/2, from which the loss is computed.
+            training: ignored; the network always predicts.
+
+        Returns:
+            ``keypoints`` (B, K, 3) float32: x, y in crop pixels and score; ``loss`` (B,) float32: the masked
+            mean squared error that training minimises, of the heatmaps before the flip test.
+        """
+        images = inputs["images"]
+        heatmaps = ops.cast(self.network(images, training=False), "float32")
+        targets, mask = encode(inputs["keypoints"], tuple(heatmaps.shape[1:3]), self.stride, self.sigma)
+        loss = masked_squared_error(heatmaps, targets, mask)
+        if self.flip_test:
+            mirrored = ops.cast(self.network(ops.flip(images, axis=2), training=False), "float32")
+            heatmaps = (heatmaps + flip_back(mirrored, self.flip_permutation)) / 2.0
+        keypoints = decode(heatmaps)
+        positions = keypoints[..., :2] * float(self.stride)
+        return {"keypoints": ops.concatenate([positions, keypoints[..., 2:]], axis=-1), "loss": loss}

@@ -1,0 +1,1 @@
+"""Pictures for people: poses on images, grids of them, and curves."""

@@ -1,0 +1,86 @@
+"""The whole chain on real images, against the AP that the original reached with the same weights."""
+
+import json
+
+import pytest
+
+from evopose2d.config.schema import DatasetConfig, ModelConfig, RecordsConfig, SyntheticConfig
+from evopose2d.data.coco import read_coco
+from evopose2d.data.pipeline import evaluation_dataset
+from evopose2d.data.records import write_all_records
+from evopose2d.evaluation.coco_ap import evaluate_results
+from evopose2d.evaluation.inference import predict_people
+from evopose2d.evaluation.predictor import PosePredictor
+from evopose2d.evaluation.results import coco_results
+from evopose2d.evaluation.scoring import person_scores
+from evopose2d.networks.build import build_network
+from evopose2d.weights import load_weights
+
+pytestmark = pytest.mark.slow
+
+# Divides neither the 107 annotated nor the 118 detected people: the last batch is partial.
+BATCH_SIZE = 32
+KEYPOINT_SCORE_THRESHOLD = 0.2
+
+
+@pytest.fixture(scope="module")
+def records(coco_sample, tmp_path_factory):
+    dataset = DatasetConfig(
+        source=str(coco_sample),
+        root=str(coco_sample),
+        flip_pairs=None,
+        sigmas=None,
+        upper_body=None,
+        synthetic=SyntheticConfig(seed=0, train_images=1, val_images=1, test_images=0),
+    )
+    config = RecordsConfig(
+        root=str(tmp_path_factory.mktemp("records")),
+        people_per_shard=50,
+        bad_images="error",
+        workers=2,
+        seed=0,
+    )
+    return write_all_records(dataset, config)
+
+
+@pytest.fixture(scope="module")
+def expected(reference):
+    return json.loads((reference / "overfit_ref.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def network(reference, expected):
+    model = ModelConfig(
+        architecture="evopose2d",
+        genotype=expected["genotype"],
+        input_shape=expected["input"][:2],
+        # The original scaled this small network with its input.
+        compound_scaling=True,
+        head_blocks=3,
+        head_channels=expected["head_channels"],
+        final_kernel=expected["final_kernel"],
+    )
+    built = build_network(model, 17, seed=0)
+    load_weights(built, reference / "overfit_ref.h5")
+    return built
+
+
+@pytest.mark.parametrize(
+    ("boxes", "flip_test", "split"), [("annotations", False, "val"), ("detections", True, "val-detections")]
+)
+def test_the_average_precision_is_the_originals(coco_sample, records, network, expected, boxes, flip_test, split):
+    info = records[split]
+    reached = expected["results"][f"boxes={boxes},flip={flip_test}"]
+    input_shape = tuple(expected["input"][:2])
+    stride = input_shape[0] // network.output_shape[1]
+    predictor = PosePredictor(network, info.schema.flip_permutation, flip_test, sigma=2.0, stride=stride)
+
+    people = predict_people(predictor, evaluation_dataset(info, input_shape, batch_size=BATCH_SIZE), info.people)
+    scores = person_scores(people.keypoints[..., 2], people.box_score, KEYPOINT_SCORE_THRESHOLD)
+    results = coco_results(people.image_id, people.keypoints, scores)
+    coco = read_coco(coco_sample / "annotations" / "person_keypoints_val2017.json")
+    measured = evaluate_results(coco, results, info.schema.sigmas)
+
+    assert len(results) == reached["n"]
+    assert measured.figures["AP"] == pytest.approx(reached["AP"], abs=0.005)
+    assert (people.val_loss is None) == (boxes == "detections")
