@@ -35,3 +35,9 @@ class TrainingError(EvoPoseError):
 
 class SearchError(EvoPoseError):
     """A search that cannot go on, or cannot give yet what it was asked for."""
+
+
+class Interrupted(EvoPoseError):
+    """Work that the user stopped before its end, and that goes on where it stopped."""
+
+    exit_status = 130

@@ -6,6 +6,7 @@ file is only read as arrays: nothing in it is executed, and its model configurat
 """
 
 import contextlib
+import io
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,6 +106,40 @@ def load_weights(model: keras.Model, path: Path, *, strict: bool = True) -> Load
     return report
 
 
+def read_arrays(source: Path | bytes) -> dict[str, dict[str, np.ndarray]]:
+    """Read the weights of a file without a network to hold them.
+
+    Args:
+        source: a file that ``load_weights`` reads, or its content.
+
+    Returns:
+        float32 arrays by the layer's name, then by the weight's own (``kernel``, ``gamma``, ...).
+
+    Raises:
+        WeightsError: it cannot be read as weights.
+    """
+    path = Path("weights in memory") if isinstance(source, bytes) else Path(source)
+    with _opened(path, source if isinstance(source, bytes) else None) as root:
+        return {
+            layer: {name: _finite(dataset, layer, path) for name, dataset in stored.items()}
+            for layer, stored in _stored_layers(root, path).items()
+        }
+
+
+def layer_arrays(model: keras.Model) -> dict[str, dict[str, np.ndarray]]:
+    """Return a network's weights as ``read_arrays`` gives those of a file."""
+    return {
+        name: {weight.name: keras.ops.convert_to_numpy(weight) for weight in layer.weights}
+        for name, layer in _weighted_layers(model).items()
+    }
+
+
+def set_layer_arrays(model: keras.Model, arrays: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Give a network the weights that ``layer_arrays`` would return; every layer's must be there."""
+    for name, layer in _weighted_layers(model).items():
+        layer.set_weights([arrays[name][weight.name] for weight in layer.weights])
+
+
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return what the writer of a file said of its network; empty for files of other writers.
 
@@ -123,12 +158,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[h5py.Group]:
-    """Open a weight file at the group that holds its layers; damage fails in here wherever it is read."""
-    if not path.is_file():
+def _opened(path: Path, content: bytes | None = None) -> Iterator[h5py.Group]:
+    """Open a weight file, or its content, at the group of its layers; damage fails in here wherever it is read."""
+    if content is None and not path.is_file():
         raise WeightsError(f"{path}: no such weight file")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path if content is None else io.BytesIO(content), "r") as file:
             root = file.get("model_weights", file)
             if not any(name.startswith("layer_names") for name in root.attrs):
                 raise WeightsError(
@@ -183,10 +218,14 @@ def _difference(layer: keras.Layer, stored: Mapping[str, h5py.Dataset]) -> str:
 
 
 def _values(layer: keras.Layer, stored: Mapping[str, h5py.Dataset], path: Path) -> list[np.ndarray]:
-    arrays = [stored[weight.name][()].astype(np.float32) for weight in layer.weights]
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise WeightsError(f"{path}: {layer.name} holds values that are not finite numbers")
-    return arrays
+    return [_finite(stored[weight.name], layer.name, path) for weight in layer.weights]
+
+
+def _finite(dataset: h5py.Dataset, layer: str, path: Path) -> np.ndarray:
+    array = dataset[()].astype(np.float32)
+    if not np.isfinite(array).all():
+        raise WeightsError(f"{path}: {layer} holds values that are not finite numbers")
+    return array
 
 
 def _summary(report: LoadReport) -> str:

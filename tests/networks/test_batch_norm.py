@@ -60,10 +60,7 @@ def test_runs_one_fused_kernel():
 
     def kernels(layer):
         function = tf.function(lambda inputs: layer(inputs, training=True))
-        return {
-            op.type
-            for op in function.get_concrete_function(tf.TensorSpec((None, 4, 3, 6))).graph.get_operations()
-        }
+        return {op.type for op in function.get_concrete_function(tf.TensorSpec((None, 4, 3, 6))).graph.get_operations()}
 
     assert "FusedBatchNormV3" in kernels(fused)
     assert "FusedBatchNormV3" not in kernels(plain)

@@ -126,9 +126,7 @@ def test_other_process_and_backend_builds_and_computes_the_same(small_model, tmp
     np.testing.assert_allclose(network(crops), result["network"], atol=1e-4)
     np.testing.assert_allclose(decode(heatmaps), result["decoded"], atol=1e-4)
     np.testing.assert_allclose(flip_back(heatmaps, [1, 0, 2, 4, 3]), result["flipped"])
-    for own, theirs in zip(
-        encode(keypoints, (16, 8), 4.0, 2.0), (result["targets"], result["mask"]), strict=True
-    ):
+    for own, theirs in zip(encode(keypoints, (16, 8), 4.0, 2.0), (result["targets"], result["mask"]), strict=True):
         np.testing.assert_allclose(own, theirs, atol=1e-3)
 
 

@@ -9,9 +9,7 @@ from evopose2d.networks.scaling import describe
 
 _REFERENCE = Path(__file__).parent.parent / "reference"
 _PUBLISHED = {
-    name: entry
-    for name, entry in json.loads((_REFERENCE / "networks.json").read_text()).items()
-    if "genotype" in entry
+    name: entry for name, entry in json.loads((_REFERENCE / "networks.json").read_text()).items() if "genotype" in entry
 }
 _WALK = json.loads((_REFERENCE / "genotypes_ref.json").read_text())
 

@@ -20,9 +20,7 @@ def test_distributes_as_keras(scale, distribution, shape):
 
 
 def test_draws_by_its_seed_alone():
-    first, again, other = (
-        np.asarray(FanOutScaling(2.0, "truncated_normal", seed)((3, 3, 4, 4))) for seed in (1, 1, 2)
-    )
+    first, again, other = (np.asarray(FanOutScaling(2.0, "truncated_normal", seed)((3, 3, 4, 4))) for seed in (1, 1, 2))
 
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)

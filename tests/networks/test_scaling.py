@@ -92,7 +92,6 @@ def test_input_shape_must_fit_the_stride(small_model):
 @pytest.mark.parametrize("module", ["scaling", "counting"])
 def test_imports_neither_keras_nor_tensorflow(module):
     script = (
-        f"import sys, evopose2d.networks.{module}\n"
-        "sys.exit(bool({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
+        f"import sys, evopose2d.networks.{module}\nsys.exit(bool({{'keras', 'tensorflow', 'jax'}} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

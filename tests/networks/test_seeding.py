@@ -5,9 +5,7 @@ from evopose2d.networks.seeding import layer_seed, reseed
 
 
 def test_layer_seeds_are_distinct_fixed_and_fit_31_bits():
-    seeds = [
-        layer_seed(seed, name) for seed in (0, 1, 2**40) for name in ("stem_conv", "block1a_bn", "block1a_b")
-    ]
+    seeds = [layer_seed(seed, name) for seed in (0, 1, 2**40) for name in ("stem_conv", "block1a_bn", "block1a_b")]
 
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds)

@@ -69,7 +69,7 @@ class _Feed:
 
     def inputs(self) -> Iterator[tuple[dict[str, NDArray[Any]]]]:
         """Yield batches for ``Model.predict`` until every person was seen or the dataset ends."""
-        with tqdm(total=self.people, unit="person", desc="validate", disable=not self.progress) as bar:
+        with tqdm(total=self.people, unit="person", desc="validate", disable=None if self.progress else True) as bar:
             for batch in self.batches:
                 arrays = {name: np.asarray(value) for name, value in batch.items()}
                 bar.update(self._keep(arrays))

@@ -21,9 +21,7 @@ def reachable_size(space: SearchSpace) -> int:
     All values of kernel, repeats and channels can be reached one by one. Stride patterns are connected where
     the space allows at least two numbers of strided blocks; with a single number, no stride can ever change.
     """
-    fixed = sum(
-        block.stride == 2 for index, block in enumerate(space.ancestor.blocks) if not space.may_stride(index)
-    )
+    fixed = sum(block.stride == 2 for index, block in enumerate(space.ancestor.blocks) if not space.may_stride(index))
     least = max(0, space.strided[0] - fixed)
     greatest = min(space.stride_blocks, space.strided[1] - fixed)
     if least == greatest:

@@ -68,9 +68,7 @@ class SearchSpace:
             if violation:
                 return f"block {index + 1}: got {violation}"
         if not self.strided[0] <= genotype.strided <= self.strided[1]:
-            return (
-                f"got {genotype.strided} blocks of stride 2, must be {self.strided[0]} to {self.strided[1]}"
-            )
+            return f"got {genotype.strided} blocks of stride 2, must be {self.strided[0]} to {self.strided[1]}"
         return None
 
     def _block_violation(self, index: int, block: Block) -> str | None:

@@ -87,9 +87,7 @@ class LayerFactory:
 
     def drop_connect(self, name: str, rate: float) -> keras.Layer:
         """Make a layer that in training zeroes samples with probability ``rate`` and scales up the rest."""
-        return keras.layers.Dropout(
-            rate, noise_shape=(None, 1, 1, 1), seed=layer_seed(self.seed, name), name=name
-        )
+        return keras.layers.Dropout(rate, noise_shape=(None, 1, 1, 1), seed=layer_seed(self.seed, name), name=name)
 
     def _initializer(self, name: str) -> keras.Initializer:
         return FanOutScaling(2.0, "truncated_normal", layer_seed(self.seed, name))
@@ -139,7 +137,5 @@ def bottleneck(inputs: Tensor, layers: LayerFactory, block: BlockSpec) -> Tensor
 
 def upsampling(features: Tensor, layers: LayerFactory, head: HeadSpec) -> Tensor:
     """Double the resolution of (B, h, w, C) features by a transposed convolution, normalise, swish."""
-    features = layers.transposed_convolution(
-        f"{head.name}_conv", head.out_channels, head.kernel, head.stride
-    )(features)
+    features = layers.transposed_convolution(f"{head.name}_conv", head.out_channels, head.kernel, head.stride)(features)
     return normalised_swish(features, layers, f"{head.name}_bn", f"{head.name}_activation")

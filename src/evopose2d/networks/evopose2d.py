@@ -24,9 +24,7 @@ def build_evopose2d(spec: NetworkSpec, layers: LayerFactory) -> keras.Model:
     """
     images = keras.Input((*spec.input_shape, 3), dtype="float32", name="images")
     features = _normalise(images)
-    features = layers.convolution("stem_conv", spec.stem_channels, spec.stem_kernel, spec.stem_stride)(
-        features
-    )
+    features = layers.convolution("stem_conv", spec.stem_channels, spec.stem_kernel, spec.stem_stride)(features)
     features = normalised_swish(features, layers, "stem_bn", "stem_activation")
     for block in spec.blocks:
         features = bottleneck(features, layers, block)

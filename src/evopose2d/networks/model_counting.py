@@ -36,10 +36,7 @@ def _operations(layer: keras.Layer) -> int:
 def _weighted_operations(layer: keras.Layer) -> int:
     if not isinstance(
         layer,
-        keras.layers.Conv2D
-        | keras.layers.DepthwiseConv2D
-        | keras.layers.Conv2DTranspose
-        | keras.layers.Dense,
+        keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Conv2DTranspose | keras.layers.Dense,
     ):
         return 0
     bias = _elements(layer.output) if layer.use_bias else 0

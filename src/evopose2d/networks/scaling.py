@@ -138,9 +138,7 @@ class NetworkSpec:
             )
             for block in self.blocks
         )
-        head = tuple(
-            (block.kernel, block.in_channels, block.out_channels, block.stride) for block in self.head
-        )
+        head = tuple((block.kernel, block.in_channels, block.out_channels, block.stride) for block in self.head)
         stem = (self.stem_kernel, self.stem_channels, self.stem_stride)
         return (stem, *blocks, *head, (self.final_kernel, self.final_channels, self.keypoints))
 
@@ -163,9 +161,7 @@ def describe(model: ModelConfig, keypoints: int) -> NetworkSpec:
         input_shape=(height, width),
         stem_channels=stem_channels,
         blocks=blocks,
-        head=tuple(
-            _head(model.head_blocks, blocks[-1].out_channels, scaled_width(model.head_channels, size))
-        ),
+        head=tuple(_head(model.head_blocks, blocks[-1].out_channels, scaled_width(model.head_channels, size))),
         final_kernel=model.final_kernel,
         keypoints=keypoints,
     )

@@ -249,9 +249,7 @@ def own_folder(tmp_path: Path) -> Callable[..., Path]:
     def make(names: tuple[str, ...] = COCO_PERSON.names, name: str = "own") -> Path:
         folder = tmp_path / name
         for split, ids in {"train2017": range(1, 4), "val2017": range(11, 13)}.items():
-            write(
-                folder / f"annotations/person_keypoints_{split}.json", as_json(annotations(split, ids, names))
-            )
+            write(folder / f"annotations/person_keypoints_{split}.json", as_json(annotations(split, ids, names)))
             for i in ids:
                 write(folder / split / f"{i:012d}.jpg", jpeg(i))
         return folder
@@ -266,9 +264,7 @@ def write(path: Path, contents: bytes) -> None:
 
 def contents_below(folder: Path) -> dict[str, bytes]:
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 

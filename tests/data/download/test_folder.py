@@ -99,9 +99,7 @@ def test_one_split_is_enough(prepare, own_folder, missing):
 def test_test_dev_and_detections_are_taken_too(prepare, root, own_folder, make):
     source = own_folder()
     info = make.annotations("test2017", range(21, 23))
-    make.write(
-        source / "annotations" / "image_info_test-dev2017.json", make.as_json({"images": info["images"]})
-    )
+    make.write(source / "annotations" / "image_info_test-dev2017.json", make.as_json({"images": info["images"]}))
     make.write(source / "test2017" / "000000000021.jpg", make.jpeg(21))
     found = {
         split: [{"image_id": i, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]
@@ -117,9 +115,7 @@ def test_test_dev_and_detections_are_taken_too(prepare, root, own_folder, make):
 def test_detections_of_the_key_go_before_those_of_the_folder(prepare, root, own_folder, tmp_path, make):
     source = own_folder()
     place = "detections/person_detections_val2017.json"
-    mine, other = (
-        [{"image_id": 11, "category_id": 1, "bbox": [1, 2, 3, 4], "score": score}] for score in (0.5, 0.25)
-    )
+    mine, other = ([{"image_id": 11, "category_id": 1, "bbox": [1, 2, 3, 4], "score": score}] for score in (0.5, 0.25))
     make.write(source / place, make.as_json(mine))
     make.write(tmp_path / "other.json", make.as_json(other))
     prepare(source, detections=str(tmp_path / "other.json"))
@@ -155,9 +151,7 @@ def test_other_categories_are_left_out_and_missing_fields_added(prepare, root, o
         (lambda data: data.pop("categories"), "categories must be a list of objects"),
         (lambda data: data["categories"][0].pop("keypoints"), "categories with keypoints: none"),
         (
-            lambda data: data.update(
-                categories=[data["categories"][0] | {"name": name} for name in ("cat", "dog")]
-            ),
+            lambda data: data.update(categories=[data["categories"][0] | {"name": name} for name in ("cat", "dog")]),
             "categories with keypoints: 'cat', 'dog'",
         ),
         (

@@ -82,9 +82,7 @@ def test_test_dev_asked_for_later_fetches_only_test_dev(coco, root):
     coco.prepare(root)
     asked = len(coco.site.requests)
     summary = coco.prepare(root, test_dev=True)
-    assert summary.splits[2] == SplitSummary(
-        "test-dev", TEST_IMAGES, missing_images=0, people=0, labelled_people=0
-    )
+    assert summary.splits[2] == SplitSummary("test-dev", TEST_IMAGES, missing_images=0, people=0, labelled_people=0)
     later = {path for path, _ in coco.site.requests[asked:]}
     assert later == {"/annotations/image_info_test2017.zip", "/zips/test2017.zip"}
 

@@ -34,16 +34,12 @@ def read_images(path: Path) -> dict[str, Any]:
     """
     data = read_json(path)
     if not isinstance(data, dict):
-        raise DataError(
-            f"{path}: got a JSON {type(data).__name__}, must be an object with images and annotations"
-        )
+        raise DataError(f"{path}: got a JSON {type(data).__name__}, must be an object with images and annotations")
     _distinct_ids(path, "images", _records(path, data, "images"), lowest=0)
     for image in data["images"]:
         name = image.get("file_name")
         if not isinstance(name, str) or not name or leaves_folder(name):
-            raise DataError(
-                f"{path}: image {image['id']}: file_name {name!r} must name a file in the image folder"
-            )
+            raise DataError(f"{path}: image {image['id']}: file_name {name!r} must name a file in the image folder")
         size = [image.get("width"), image.get("height")]
         if not is_numbers(size, 2) or min(size) < 1:
             raise DataError(f"{path}: image {image['id']}: width and height must be pixels, got {size}")
@@ -61,11 +57,7 @@ def read_people(path: Path) -> dict[str, Any]:
     """
     data = read_images(path)
     category = keypoint_category(path, data)
-    people = [
-        person
-        for person in _records(path, data, "annotations")
-        if person.get("category_id") == category["id"]
-    ]
+    people = [person for person in _records(path, data, "annotations") if person.get("category_id") == category["id"]]
     # COCO's evaluation reads 0 as "no match", so that a person of that id would never count as found.
     _distinct_ids(path, "annotations", people, lowest=1)
     known = {image["id"] for image in data["images"]}
@@ -85,9 +77,7 @@ def keypoint_category(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
     people = categories if len(categories) == 1 else [c for c in categories if c.get("name") == "person"]
     if len(people) != 1:
         names = ", ".join(repr(category.get("name")) for category in categories) or "none"
-        raise DataError(
-            f"{path}: categories with keypoints: {names}; must be one, or one of them called 'person'"
-        )
+        raise DataError(f"{path}: categories with keypoints: {names}; must be one, or one of them called 'person'")
     category: dict[str, Any] = people[0]
     if not isinstance(category.get("id"), int):
         raise DataError(f"{path}: category {category.get('name')!r}: id must be a whole number")
@@ -110,9 +100,7 @@ def _distinct_ids(path: Path, key: str, records: Iterable[Mapping[str, Any]], lo
     for record in records:
         identifier = record.get("id")
         if not isinstance(identifier, int) or identifier < lowest or identifier in seen:
-            raise DataError(
-                f"{path}: {key}: got id {identifier!r}, must be distinct whole numbers from {lowest} on"
-            )
+            raise DataError(f"{path}: {key}: got id {identifier!r}, must be distinct whole numbers from {lowest} on")
         seen.add(identifier)
 
 
@@ -123,9 +111,7 @@ def _check_person(path: Path, person: Mapping[str, Any], images: set[int], keypo
     if not is_numbers(person.get("bbox"), 4):
         raise DataError(f"{where}: bbox must be 4 numbers (x, y, width, height), got {person.get('bbox')!r}")
     if not is_numbers(person.get("keypoints"), 3 * keypoints):
-        raise DataError(
-            f"{where}: keypoints must be {3 * keypoints} numbers (x, y, visibility for {keypoints})"
-        )
+        raise DataError(f"{where}: keypoints must be {3 * keypoints} numbers (x, y, visibility for {keypoints})")
     if not all(visibility in (0, 1, 2) for visibility in person["keypoints"][2::3]):
         raise DataError(f"{where}: keypoints: each third number, the visibility, must be 0, 1 or 2")
 

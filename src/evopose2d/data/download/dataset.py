@@ -61,9 +61,7 @@ def prepare_dataset(
         raise DataError(f"{error.filename or root}: {error.strerror or error}") from error
 
 
-def _plan(
-    root: Path, dataset: DatasetConfig, download: DownloadConfig, archives: CocoArchives, retry: Retry
-) -> Plan:
+def _plan(root: Path, dataset: DatasetConfig, download: DownloadConfig, archives: CocoArchives, retry: Retry) -> Plan:
     if dataset.source == "synthetic":
         return plan_synthetic(root, dataset.synthetic, download, retry)
     if dataset.source != "coco2017":

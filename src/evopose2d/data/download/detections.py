@@ -75,9 +75,7 @@ def checked_detections(detections: Any, origin: object, images: Collection[int])
         raise DataError(f"{origin}: got a JSON {type(detections).__name__}, must be a list of detections")
     for index, detection in enumerate(detections):
         if not isinstance(detection, dict) or not _is_detection(detection):
-            raise DataError(
-                f"{origin}: detection {index}: must hold image_id, category_id, bbox (4 numbers) and score"
-            )
+            raise DataError(f"{origin}: detection {index}: must hold image_id, category_id, bbox (4 numbers) and score")
     chosen = [detection for detection in detections if detection["image_id"] in images]
     if not chosen:
         raise DataError(f"{origin}: none of the {len(detections)} detections is of an image of the split")

@@ -155,10 +155,7 @@ def _retrying(url: str, retry: Retry, attempt: Callable[[], _Result], received: 
             return attempt()
         except requests.HTTPError as error:
             status = f"{error.response.status_code} {error.response.reason}"
-            if (
-                error.response.status_code < 500
-                and error.response.status_code != requests.codes.too_many_requests
-            ):
+            if error.response.status_code < 500 and error.response.status_code != requests.codes.too_many_requests:
                 raise DownloadError(f"{url}: the server answered {status}") from error
             reason = f"the server answered {status}"
         except requests.exceptions.SSLError as error:

@@ -34,9 +34,7 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
             f"dataset.source: got {dataset.source!r}, must be synthetic, coco2017 or a folder in COCO layout"
         )
     if root.resolve() == source.resolve() or root.resolve() in source.resolve().parents:
-        raise ConfigError(
-            f"dataset.source: {source} lies in dataset.root ({root}); name another dataset.root"
-        )
+        raise ConfigError(f"dataset.source: {source} lies in dataset.root ({root}); name another dataset.root")
     splits = [split for split in SPLITS if (source / split.annotations).is_file()]
     if not any(split.labelled for split in splits):
         wanted = " or ".join(split.annotations for split in SPLITS if split.labelled)
@@ -83,9 +81,7 @@ def _space(source: Path, root: Path, splits: list[Split]) -> Space:
 def _read(source: Path, splits: list[Split]) -> dict[str, Any]:
     """Read and check all JSON files of the folder; return what goes to each path, by path below the root."""
     annotations = {
-        split: read_people(source / split.annotations)
-        if split.labelled
-        else read_images(source / split.annotations)
+        split: read_people(source / split.annotations) if split.labelled else read_images(source / split.annotations)
         for split in splits
     }
     _check_same_keypoints(source, annotations)

@@ -74,9 +74,7 @@ def reduce_annotations(data: dict[str, Any], images: int) -> dict[str, Any]:
     return reduced
 
 
-def _annotation_step(
-    root: Path, store: ArchiveStore, archive: Archive, splits: tuple[Split, ...], images: int
-) -> Step:
+def _annotation_step(root: Path, store: ArchiveStore, archive: Archive, splits: tuple[Split, ...], images: int) -> Step:
     def run() -> None:
         path = store.fetch(archive)
         for split in splits:

@@ -39,9 +39,7 @@ def unpack(archive: Path, folder: Path, members: Sequence[str]) -> None:
         raise DownloadError(f"{archive}: damaged archive ({error})") from error
 
 
-def _wanted_entries(
-    archive: Path, entries: Sequence[zipfile.ZipInfo], members: Sequence[str]
-) -> list[zipfile.ZipInfo]:
+def _wanted_entries(archive: Path, entries: Sequence[zipfile.ZipInfo], members: Sequence[str]) -> list[zipfile.ZipInfo]:
     for info in entries:
         _check_entry(archive, info)
     files = [info for info in entries if not info.is_dir()]
@@ -54,9 +52,7 @@ def _wanted_entries(
 def _check_entry(archive: Path, info: zipfile.ZipInfo) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)  # the upper half holds the mode where Unix made the archive
     if leaves_folder(info.filename):
-        raise DownloadError(
-            f"{archive}: entry {info.filename!r} lies outside the folder; nothing was unpacked"
-        )
+        raise DownloadError(f"{archive}: entry {info.filename!r} lies outside the folder; nothing was unpacked")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise DownloadError(f"{archive}: entry {info.filename!r} is no plain file; nothing was unpacked")
 

@@ -1,0 +1,147 @@
+"""A search's individuals, indexed by what the next proposal needs to know of them."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
+from typing import NamedTuple
+
+from evopose2d.evolution.sampler.record import Individual, State
+from evopose2d.evolution.sampler.selection import select
+from evopose2d.genotype import Genotype, SearchSpace, has_unseen_neighbour, identity
+
+
+class _Question(NamedTuple):
+    selection: str
+    wanted: int
+    before: int
+    barren: int
+
+
+class History:
+    """What is known of a search so far.
+
+    It only grows: individuals come, and running ones finish; a finished one never changes. Recording one
+    costs the same however long the history is, and answers that stay true are remembered.
+
+    Args:
+        individuals: what is known at first.
+        key: what tells genotypes apart.
+    """
+
+    def __init__(self, individuals: Iterable[Individual] = (), key: Callable[[Genotype], Hashable] = identity) -> None:
+        self._key = key
+        self._individuals: dict[int, Individual] = {}
+        self._completed: list[Individual] = []
+        self._unfinished: set[int] = set()
+        self._unborn: set[int] = set()
+        self._seen: set[Hashable] = set()
+        self._barren: set[int] = set()
+        self._next_number = 0
+        self._ranked: tuple[_Question, list[Individual]] | None = None
+        for individual in individuals:
+            self.record(individual)
+
+    @property
+    def individuals(self) -> list[Individual]:
+        """All individuals that have a genotype, by number."""
+        return [self._individuals[number] for number in sorted(self._individuals)]
+
+    @property
+    def completed(self) -> Sequence[Individual]:
+        """Individuals that have a fitness, in the order in which they were recorded as complete."""
+        return self._completed
+
+    @property
+    def unfinished(self) -> Set[int]:
+        """Numbers that are neither complete nor failed."""
+        return self._unfinished
+
+    @property
+    def unborn(self) -> Set[int]:
+        """Unfinished numbers that have no genotype yet."""
+        return self._unborn
+
+    @property
+    def seen(self) -> Set[Hashable]:
+        """Keys of all genotypes, whatever became of them."""
+        return self._seen
+
+    @property
+    def next_number(self) -> int:
+        """One more than the greatest number known."""
+        return self._next_number
+
+    def get(self, number: int) -> Individual | None:
+        """Give the individual of that number; None where it is not known or has no genotype yet."""
+        return self._individuals.get(number)
+
+    def record(self, individual: Individual) -> None:
+        """Add an individual, or say what became of a running one.
+
+        Raises:
+            ValueError: the individual has finished before.
+        """
+        known = self._individuals.get(individual.number)
+        if known is not None and known.state is not State.RUNNING:
+            raise ValueError(f"individual {individual.number}: got recorded again after it was {known.state}")
+        if known is None or known.genotype != individual.genotype:
+            self._seen.add(self._key(individual.genotype))
+        self._individuals[individual.number] = individual
+        self._unborn.discard(individual.number)
+        self._note(individual.number, finished=individual.state is not State.RUNNING)
+        if individual.state is State.COMPLETE:
+            self._completed.append(individual)
+            if self._ranked is not None and individual.number < self._ranked[0].before:
+                self._ranked = None
+
+    def record_without_genotype(self, number: int, *, finished: bool) -> None:
+        """Note a number without a genotype: one just being asked for, or one that ended before it got any."""
+        self._note(number, finished=finished)
+        if finished:
+            self._unborn.discard(number)
+        else:
+            self._unborn.add(number)
+
+    def is_fertile(self, individual: Individual, space: SearchSpace) -> bool:
+        """Tell whether an individual has a neighbour in the space that has not been seen.
+
+        Raises:
+            ValueError: the individual lies outside the space.
+        """
+        if individual.number in self._barren:
+            return False
+        fertile = has_unseen_neighbour(individual.genotype, space, self._seen, self._key)
+        if not fertile:
+            self._barren.add(individual.number)
+        return fertile
+
+    def best_fertile(self, space: SearchSpace, selection: str, count: int, before: int) -> list[Individual]:
+        """Give the best complete individuals that have an unseen neighbour.
+
+        Args:
+            space: where neighbours are sought.
+            selection: who is better, as :func:`select` takes it.
+            count: how many to give; fewer where there are not as many.
+            before: only individuals of lower number are considered.
+
+        Returns:
+            Individuals, best first.
+        """
+        while True:
+            best = self._rank(selection, count, before)
+            barren = [each for each in best if not self.is_fertile(each, space)]
+            if not barren:
+                return best
+
+    def _rank(self, selection: str, count: int, before: int) -> list[Individual]:
+        # All children of a generation ask the same, so the last answer is kept as long as it is true.
+        question = _Question(selection, count, before, len(self._barren))
+        if self._ranked is None or self._ranked[0] != question:
+            candidates = [each for each in self._completed if each.number < before and each.number not in self._barren]
+            self._ranked = (question, select(candidates, count, selection))
+        return self._ranked[1]
+
+    def _note(self, number: int, *, finished: bool) -> None:
+        self._next_number = max(self._next_number, number + 1)
+        if finished:
+            self._unfinished.discard(number)
+        else:
+            self._unfinished.add(number)

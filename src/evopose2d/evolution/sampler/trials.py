@@ -1,0 +1,151 @@
+"""Individuals as Optuna trials: how a proposal and a result are stored, and how a history is read back.
+
+A trial's value is the fitness. Its genes are parameters; they also stand, with generation, parent and
+mutation, in one system attribute, which is written at once. ``ap``, ``val_loss`` and ``parameters`` are user
+attributes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from evopose2d.evolution.sampler.genes import gene_distributions, genotype_from_params, genotype_to_params
+from evopose2d.evolution.sampler.history import History
+from evopose2d.evolution.sampler.proposal import Proposal, generation_of
+from evopose2d.evolution.sampler.record import Individual, State
+from evopose2d.evolution.sampler.settings import EvolutionSettings
+from evopose2d.genotype import Genotype
+
+PROPOSAL_ATTRIBUTE = "evopose2d:proposal"
+
+_STATES = {
+    TrialState.COMPLETE: State.COMPLETE,
+    TrialState.FAIL: State.FAILED,
+    TrialState.PRUNED: State.FAILED,
+}
+
+
+def attach(study: Study, number: int) -> optuna.Trial:
+    """Give the running trial of that number, to set attributes and to suggest what a kill left unsuggested.
+
+    Raises:
+        KeyError: the study has no such trial.
+        ValueError: the trial is not running.
+    """
+    trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+    state = study._storage.get_trial(trial_id).state
+    if state is not TrialState.RUNNING:
+        raise ValueError(f"trial {number}: got state {state.name}, must be RUNNING")
+    return optuna.Trial(study, trial_id)
+
+
+def tell(
+    study: Study,
+    number: int,
+    fitness: float,
+    *,
+    ap: float | None = None,
+    val_loss: float | None = None,
+    parameters: int | None = None,
+) -> None:
+    """Finish an individual: store what was measured, then its fitness.
+
+    Killed in between, the individual is still running and can be told again.
+
+    Args:
+        study: the search.
+        number: the individual's number.
+        fitness: the study's value; not NaN.
+        ap: COCO average precision, 0 to 1.
+        val_loss: least validation loss.
+        parameters: parameters of the network.
+
+    Raises:
+        KeyError: the study has no such trial.
+        ValueError: the trial is not running, or the fitness is NaN.
+    """
+    trial = attach(study, number)
+    for name, value in (("ap", ap), ("val_loss", val_loss), ("parameters", parameters)):
+        if value is not None:
+            trial.set_user_attr(name, value)
+    study.tell(trial, fitness, state=TrialState.COMPLETE)
+
+
+def read_history(study: Study, settings: EvolutionSettings) -> History:
+    """Read a search from its study."""
+    history = History(key=settings.key)
+    refresh(history, study, settings)
+    return history
+
+
+def refresh(history: History, study: Study, settings: EvolutionSettings) -> None:
+    """Bring a history up to date with its study; looks only at trials that are new or were running."""
+    trials = study.get_trials(deepcopy=False)
+    sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+    for number in (*sorted(history.unfinished), *range(history.next_number, len(trials))):
+        trial = trials[number]
+        individual = _individual(trial, settings, sign)
+        if individual is None:
+            history.record_without_genotype(number, finished=trial.state.is_finished())
+        else:
+            history.record(individual)
+
+
+def proposal_trial(proposal: Proposal, settings: EvolutionSettings) -> FrozenTrial:
+    """Give the running trial that stores a proposal whole, with user attributes for dashboards to show."""
+    return optuna.trial.create_trial(
+        state=TrialState.RUNNING,
+        params=genotype_to_params(proposal.genotype),
+        distributions=gene_distributions(settings.space),
+        system_attrs={PROPOSAL_ATTRIBUTE: proposal_attribute(proposal)},
+        user_attrs={
+            "generation": proposal.generation,
+            "parent": proposal.parent,
+            "mutation": proposal.mutation,
+        },
+    )
+
+
+def proposal_attribute(proposal: Proposal) -> dict[str, Any]:
+    """Give a proposal as the JSON value that a trial stores."""
+    return {
+        "generation": proposal.generation,
+        "parent": proposal.parent,
+        "mutation": proposal.mutation,
+        "genotype": proposal.genotype.to_lists(),
+    }
+
+
+def stored_genotype(trial: FrozenTrial) -> Genotype | None:
+    """Read the genotype of a trial in any state; None where it has none, or not yet.
+
+    Parameters win over the proposal, for some may have been fixed by hand.
+    """
+    suggested = genotype_from_params(trial.params)
+    if suggested is not None:
+        return suggested
+    proposed = trial.system_attrs.get(PROPOSAL_ATTRIBUTE)
+    genes = {} if proposed is None else genotype_to_params(Genotype.from_lists(proposed["genotype"]))
+    return genotype_from_params({**genes, **trial.system_attrs.get("fixed_params", {}), **trial.params})
+
+
+def _individual(trial: FrozenTrial, settings: EvolutionSettings, sign: float) -> Individual | None:
+    genotype = stored_genotype(trial)
+    if genotype is None:
+        return None
+    proposed: Mapping[str, Any] = trial.system_attrs.get(PROPOSAL_ATTRIBUTE, {})
+    state = _STATES.get(trial.state, State.RUNNING)
+    return Individual(
+        number=trial.number,
+        generation=proposed.get("generation", generation_of(trial.number, settings.children)),
+        parent=proposed.get("parent"),
+        genotype=genotype,
+        state=state,
+        fitness=sign * trial.value if state is State.COMPLETE and trial.value is not None else None,
+        ap=trial.user_attrs.get("ap"),
+        val_loss=trial.user_attrs.get("val_loss"),
+        parameters=trial.user_attrs.get("parameters"),
+    )

@@ -1,0 +1,121 @@
+"""Predict the people of a split and measure them: the way training, validation and a search judge a network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evopose2d.config.schema import DatasetConfig, ValidateConfig
+from evopose2d.data.coco import read_coco
+from evopose2d.data.pipeline import evaluation_dataset
+from evopose2d.data.shards import read_info
+from evopose2d.errors import DataError
+from evopose2d.evaluation.coco_ap import KeypointAP, evaluate_results
+from evopose2d.evaluation.inference import Predictions, predict_people
+from evopose2d.evaluation.nms import suppress
+from evopose2d.evaluation.pictures import CropCollector
+from evopose2d.evaluation.predictor import PosePredictor
+from evopose2d.evaluation.results import coco_results
+from evopose2d.evaluation.scoring import person_scores
+from evopose2d.stages.pose_model import PoseModel
+
+_RECORDS = {("val", "annotations"): "val", ("val", "detections"): "val-detections"}
+_ANNOTATIONS = {"val": "person_keypoints_val2017.json", "test-dev": "image_info_test-dev2017.json"}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a network makes of a split.
+
+    Attributes:
+        predictions: every person's keypoints and loss.
+        results: the people in COCO's results format, after rescoring and suppression.
+        ap: COCO's figures; None where there is no ground truth.
+    """
+
+    predictions: Predictions
+    results: list[dict[str, Any]]
+    ap: KeypointAP | None
+
+
+class Judge:
+    """Judges one network on one split, as often as asked, each time in one pass over the records.
+
+    Args:
+        model: the network, whose weights may change between calls.
+        dataset: where the annotations lie.
+        records_root: folder of all records.
+        config: how to judge.
+        jit_compile: whether XLA compiles the forward pass.
+
+    Attributes:
+        records: the people that are predicted.
+        annotations: the split's annotation file.
+        matched: whether each person's box is that of an annotation.
+
+    Raises:
+        DataError: the records or the annotations of the split are missing, or have other keypoints.
+    """
+
+    def __init__(
+        self,
+        model: PoseModel,
+        dataset: DatasetConfig,
+        records_root: Path,
+        config: ValidateConfig,
+        *,
+        jit_compile: bool,
+    ) -> None:
+        self.records = read_info(records_root / _RECORDS.get((config.split, config.boxes), "test-dev"))
+        if self.records.schema.names != model.keypoints.names:
+            raise DataError(f"{self.records.folder}: its keypoints are not those that the network was trained on")
+        self._config = config
+        self.annotations = read_coco(Path(dataset.root) / "annotations" / _ANNOTATIONS[config.split])
+        self.matched = config.boxes == "annotations"
+        self._has_truth = config.split == "val"
+        self._category_id = int(self.annotations.category["id"]) if self._has_truth else 1
+        self._predictor = PosePredictor(
+            model.network,
+            flip_permutation=model.keypoints.flip_permutation,
+            flip_test=config.flip_test,
+            sigma=model.sigma,
+            stride=model.stride,
+            jit_compile=jit_compile,
+        )
+        height, width = model.config.input_shape
+        self._batches = evaluation_dataset(self.records, (height, width), batch_size=config.batch_size)
+
+    def __call__(self, *, collector: CropCollector | None = None, progress: bool = False) -> Judgement:
+        """Judge the network as it is now.
+
+        Args:
+            collector: picks crops for pictures as they pass.
+            progress: show a progress bar.
+        """
+        predictions = predict_people(
+            self._predictor, self._batches, self.records.people, collector=collector, progress=progress
+        )
+        results = self._results(predictions)
+        ap = None
+        if self._has_truth:
+            ap = evaluate_results(self.annotations, results, self.records.schema.sigmas)
+        return Judgement(predictions=predictions, results=results, ap=ap)
+
+    def _results(self, predictions: Predictions) -> list[dict[str, Any]]:
+        config = self._config
+        scores = person_scores(predictions.keypoints[..., 2], predictions.box_score, config.keypoint_score_threshold)
+        considered = np.flatnonzero(predictions.box_score >= config.box_score_threshold)
+        kept, scores = suppress(
+            predictions.image_id[considered],
+            predictions.keypoints[considered],
+            scores[considered],
+            predictions.area[considered],
+            self.records.schema.sigmas,
+            method=config.nms,
+            threshold=config.nms_threshold,
+        )
+        people = considered[kept]
+        return coco_results(
+            predictions.image_id[people], predictions.keypoints[people], scores, category_id=self._category_id
+        )

@@ -1,0 +1,63 @@
+"""A trained network on disk: its weights beside what is needed to build it again."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+from evopose2d.config.schema import ModelConfig
+from evopose2d.errors import WeightsError
+from evopose2d.files import write_json
+from evopose2d.keypoints import KeypointSchema
+from evopose2d.networks.build import build_network
+from evopose2d.weights import load_weights, save_weights
+
+_DESCRIPTION = "network.json"
+_WEIGHTS = "network.weights.h5"
+
+
+@dataclass(frozen=True)
+class PoseModel:
+    """A network with the meaning of its input and output.
+
+    Attributes:
+        network: from images (B, H, W, 3), RGB 0..255, to heatmaps (B, h, w, K).
+        config: what it was built from.
+        keypoints: what its K heatmaps stand for.
+        sigma: standard deviation of the Gaussians it was trained on, in pixels of a heatmap 64 high.
+    """
+
+    network: keras.Model
+    config: ModelConfig
+    keypoints: KeypointSchema
+    sigma: float
+
+    @property
+    def stride(self) -> int:
+        """Input pixels for one heatmap pixel."""
+        return self.network.input_shape[1] // self.network.output_shape[1]
+
+
+def save_pose_model(folder: Path, model: PoseModel) -> None:
+    """Write the weights, then the description: a folder with a description is whole."""
+    save_weights(model.network, folder / _WEIGHTS)
+    description = {"model": asdict(model.config), "keypoints": asdict(model.keypoints), "sigma": model.sigma}
+    write_json(folder / _DESCRIPTION, description)
+
+
+def load_pose_model(folder: Path, *, synchronized: bool = False) -> PoseModel:
+    """Build the network that a folder describes, with its weights.
+
+    Raises:
+        WeightsError: the folder holds no trained network.
+    """
+    try:
+        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{folder / _DESCRIPTION}: no trained network here ({error}); train one first") from None
+    config = ModelConfig(**description["model"])
+    keypoints = KeypointSchema.from_json(description["keypoints"])
+    network = build_network(config, keypoints.count, synchronized=synchronized)
+    load_weights(network, folder / _WEIGHTS)
+    return PoseModel(network=network, config=config, keypoints=keypoints, sigma=description["sigma"])

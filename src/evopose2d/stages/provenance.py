@@ -1,0 +1,45 @@
+"""Which data and which code a run used."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+
+from evopose2d.config.schema import Params
+from evopose2d.tracking import TrackedRun
+
+
+def git_commit() -> str:
+    """Return the commit that is checked out, with ``-dirty`` where tracked files differ; empty outside git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return described.stdout.strip()
+
+
+def dvc_digests(lock: Path = Path("dvc.lock")) -> dict[str, str]:
+    """Return the digest that DVC knows of each output, by path; empty where nothing was reproduced yet."""
+    if not lock.exists():
+        return {}
+    stages = (yaml.safe_load(lock.read_text()) or {}).get("stages", {})
+    return {out["path"]: str(out.get("md5", "")) for stage in stages.values() for out in stage.get("outs", ())}
+
+
+def log_provenance(tracked: TrackedRun, params: Params, sections: Sequence[str]) -> None:
+    """Log the settings of the named sections, the code's commit and the data's digests."""
+    tracked.log_params({name: asdict(getattr(params, name)) for name in sections})
+    digests = dvc_digests()
+    tags = {f"dvc.{path}": value for path, value in digests.items()}
+    commit = git_commit()
+    tracked.log_tags({"git_commit": commit, **tags} if commit else tags)
+    for path, context in ((params.dataset.root, "dataset"), (params.write_tfrecords.root, "records")):
+        if path in digests:
+            tracked.log_dataset(params.dataset.source, digests[path], context, {"path": path})

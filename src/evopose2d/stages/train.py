@@ -1,0 +1,163 @@
+"""The ``train`` stage: a network from records, tracked, resumable."""
+
+import logging
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evopose2d.accelerator import Accelerator, prepare
+from evopose2d.config.schema import Params, ValidateConfig
+from evopose2d.data.pipeline import steps_per_epoch, training_dataset
+from evopose2d.data.shards import RecordsInfo, read_info
+from evopose2d.errors import DataError
+from evopose2d.files import digest, write_json
+from evopose2d.networks.build import build_network
+from evopose2d.stages import layout
+from evopose2d.stages.judging import Judge
+from evopose2d.stages.pose_model import PoseModel, save_pose_model
+from evopose2d.stages.provenance import dvc_digests, log_provenance
+from evopose2d.stages.tables import write_csv
+from evopose2d.tracking import TrackedRun, tracked_run
+from evopose2d.training.loop import TrainingTask, train
+from evopose2d.training.result import EpochResult, TrainingResult
+from evopose2d.visualization.curves import training_curves
+from evopose2d.visualization.style import save_figure
+from evopose2d.weights import load_weights
+
+logger = logging.getLogger(__name__)
+
+
+def run(params: Params) -> dict[str, Any]:
+    """Train, keep the weights of the best epoch, and write metrics and curves.
+
+    An interrupted run with the same settings and data goes on after its last finished epoch, in the same MLflow
+    run.
+
+    Returns:
+        The best epoch and its figures.
+    """
+    records = read_info(Path(params.write_tfrecords.root) / "train")
+    accelerator = prepare(params.accelerator)
+    accelerator.check_batch(params.train.batch_size, "train.batch_size")
+    folder = layout.CHECKPOINTS / _identity(params, records)[:16]
+    model = build_model(params, records, accelerator)
+    task = training_task(params, records, model, accelerator)
+    with tracked_run(params.tracking, "train", tags={"stage": "train"}, resume_file=folder / "mlflow_run") as tracked:
+        log_provenance(tracked, params, ("model", "train", "accelerator"))
+        result = train(task, accelerator, folder, on_epoch=lambda epoch: _report(tracked, epoch, params.train.epochs))
+        load_weights(model.network, result.best_weights)
+        save_pose_model(layout.MODEL, model)
+        _write_report(result, layout.TRAIN_REPORT)
+        _track_result(tracked, params, model, result)
+    shutil.rmtree(folder)
+    return {"best_epoch": result.best.epoch, **_metrics(result)}
+
+
+def build_model(params: Params, records: RecordsInfo, accelerator: Accelerator) -> PoseModel:
+    """Build the network, with initial weights from a file where one is named.
+
+    Raises:
+        WeightsError: ``train.initial_weights`` cannot be read or does not fit the network.
+    """
+    with accelerator.scope():
+        network = build_network(
+            params.model, records.schema.count, seed=params.train.seed, synchronized=accelerator.replicas > 1
+        )
+    if params.train.initial_weights is not None:
+        load_weights(network, Path(params.train.initial_weights))
+    return PoseModel(network=network, config=params.model, keypoints=records.schema, sigma=params.train.sigma)
+
+
+def training_task(params: Params, records: RecordsInfo, model: PoseModel, accelerator: Accelerator) -> TrainingTask:
+    """Say what to train and how each epoch is judged: annotated val boxes, no flip test."""
+    config = params.train
+    height, width = params.model.input_shape
+    with accelerator.scope():
+        judge = Judge(
+            model,
+            params.dataset,
+            Path(params.write_tfrecords.root),
+            _epoch_validation(config.batch_size),
+            jit_compile=accelerator.jit_compile,
+        )
+
+    def validate() -> tuple[float, float]:
+        judgement = judge()
+        loss = judgement.predictions.val_loss
+        if loss is None or judgement.ap is None:
+            raise DataError(f"{judge.records.folder}: nobody has a labelled keypoint, training cannot be validated")
+        return loss, judgement.ap.figures["AP"]
+
+    return TrainingTask(
+        network=model.network,
+        batches=lambda first_epoch: training_dataset(
+            records,
+            (height, width),
+            config.augmentation,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            first_epoch=first_epoch,
+            epochs=config.epochs,
+            shuffle_buffer=config.shuffle_buffer,
+        ),
+        steps_per_epoch=steps_per_epoch(records, config.batch_size),
+        validate=validate,
+        config=config,
+    )
+
+
+def _epoch_validation(batch_size: int) -> ValidateConfig:
+    # Fixed, so that a change of the validate section leaves trained networks as they are.
+    return ValidateConfig(
+        split="val",
+        boxes="annotations",
+        flip_test=False,
+        batch_size=batch_size,
+        keypoint_score_threshold=0.2,
+        box_score_threshold=0.0,
+        nms="none",
+        nms_threshold=0.9,
+        pictures=0,
+    )
+
+
+def _identity(params: Params, records: RecordsInfo) -> str:
+    files = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in records.files}
+    sections = {name: asdict(getattr(params, name)) for name in ("model", "train", "accelerator")}
+    return digest({**sections, "records": str(records.folder), "files": files, "dvc": dvc_digests()})
+
+
+def _report(tracked: TrackedRun, epoch: EpochResult, epochs: int) -> None:
+    logger.info(
+        "epoch %d/%d: loss %.2f, val loss %.2f, val AP %.3f, %.0f images/s",
+        epoch.epoch,
+        epochs,
+        epoch.loss,
+        epoch.val_loss,
+        epoch.val_ap,
+        epoch.images_per_second,
+    )
+    tracked.log_metrics({name: value for name, value in asdict(epoch).items() if name != "epoch"}, step=epoch.epoch)
+
+
+def _metrics(result: TrainingResult) -> dict[str, float]:
+    best = result.best
+    return {"loss": best.loss, "val_loss": best.val_loss, "val_ap": best.val_ap}
+
+
+def _write_report(result: TrainingResult, folder: Path) -> None:
+    write_json(folder / "metrics.json", {"best_epoch": result.best.epoch, **_metrics(result)})
+    write_csv(folder / "history.csv", [asdict(epoch) for epoch in result.epochs])
+    columns = ("loss", "val_loss", "learning_rate")
+    history = {name: [getattr(epoch, name) for epoch in result.epochs] for name in columns}
+    save_figure(training_curves(history), folder / "curves.png")
+
+
+def _track_result(tracked: TrackedRun, params: Params, model: PoseModel, result: TrainingResult) -> None:
+    best = {f"best_{name}": value for name, value in _metrics(result).items()}
+    tracked.log_metrics({"best_epoch": result.best.epoch, **best})
+    tracked.log_files([layout.TRAIN_REPORT / "curves.png", layout.TRAIN_REPORT / "history.csv"])
+    tracked.log_files(sorted(layout.MODEL.iterdir()), "weights")
+    if params.tracking.log_model:
+        tracked.log_model(model.network)

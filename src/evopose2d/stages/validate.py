@@ -1,0 +1,72 @@
+"""The ``validate`` stage: COCO's ten figures of the trained network, with curves and pictures."""
+
+from pathlib import Path
+from typing import Any
+
+from evopose2d.accelerator import prepare
+from evopose2d.config.schema import Params
+from evopose2d.evaluation.pictures import CropCollector
+from evopose2d.evaluation.results import write_results
+from evopose2d.files import write_json
+from evopose2d.stages import layout
+from evopose2d.stages.judging import Judge, Judgement
+from evopose2d.stages.pictures import draw_people
+from evopose2d.stages.pose_model import load_pose_model
+from evopose2d.stages.provenance import log_provenance
+from evopose2d.stages.tables import write_csv
+from evopose2d.tracking import tracked_run
+from evopose2d.visualization.curves import oks_threshold_curve, precision_recall_curves
+from evopose2d.visualization.style import save_figure
+
+_PICTURED_KEYPOINTS = 8  # a person of fewer labelled keypoints shows little of a pose
+
+
+def run(params: Params) -> dict[str, Any]:
+    """Judge ``models/pose`` and write results, metrics, curves and pictures.
+
+    Returns:
+        COCO's figures and the val loss; for test-dev, which has no ground truth, the number of people alone.
+    """
+    accelerator = prepare(params.accelerator)
+    accelerator.check_batch(params.validate.batch_size, "validate.batch_size")
+    with accelerator.scope():
+        model = load_pose_model(layout.MODEL, synchronized=accelerator.replicas > 1)
+        records_root = Path(params.write_tfrecords.root)
+        judge = Judge(model, params.dataset, records_root, params.validate, jit_compile=accelerator.jit_compile)
+    labelled = min(_PICTURED_KEYPOINTS, model.keypoints.count) if judge.matched else 0
+    collector = CropCollector(count=params.validate.pictures, people=judge.records.people, labelled=labelled)
+    judgement = judge(collector=collector, progress=True)
+    results = layout.RESULTS / f"keypoints_{params.validate.split}2017.json"
+    write_results(results, judgement.results)
+    metrics = _metrics(judgement)
+    _write_report(judge, judgement, collector, metrics)
+    with tracked_run(params.tracking, "validate", tags={"stage": "validate"}) as tracked:
+        log_provenance(tracked, params, ("model", "validate", "accelerator"))
+        tracked.log_metrics(metrics)
+        tracked.log_files([*sorted(layout.VALIDATE_REPORT.iterdir()), results])
+    return metrics
+
+
+def _metrics(judgement: Judgement) -> dict[str, float]:
+    figures = {} if judgement.ap is None else judgement.ap.figures
+    loss = judgement.predictions.val_loss
+    metrics: dict[str, float] = {**figures, "people": len(judgement.predictions.image_id)}
+    return metrics if loss is None else metrics | {"val_loss": loss}
+
+
+def _write_report(judge: Judge, judgement: Judgement, collector: CropCollector, metrics: dict[str, float]) -> None:
+    folder = layout.VALIDATE_REPORT
+    write_json(folder / "metrics.json", metrics)
+    save_figure(draw_people(judge, judgement, collector.sample()), folder / "people.png")
+    ap = judgement.ap
+    if ap is None:
+        return
+    by_threshold = zip(ap.thresholds.round(2).tolist(), ap.ap_by_threshold.tolist(), strict=True)
+    write_csv(folder / "ap_by_oks.csv", [{"oks": oks, "ap": value} for oks, value in by_threshold])
+    precision = {"oks_50": ap.precision_at(0.5), "oks_75": ap.precision_at(0.75), "mean": ap.precision_at()}
+    rows = zip(ap.recall.round(2).tolist(), *(column.tolist() for column in precision.values()), strict=True)
+    names = ("recall", *precision)
+    write_csv(folder / "precision_recall.csv", [dict(zip(names, row, strict=True)) for row in rows])
+    save_figure(oks_threshold_curve(ap.thresholds, ap.ap_by_threshold), folder / "ap_by_oks.png")
+    labelled = {"OKS 0.50": precision["oks_50"], "OKS 0.75": precision["oks_75"], "mean": precision["mean"]}
+    save_figure(precision_recall_curves(ap.recall, labelled), folder / "precision_recall.png")

@@ -1,0 +1,147 @@
+"""MLflow: what people compare. It can be rebuilt from what the project's own files hold.
+
+A tracking server that does not answer costs a warning, never the work that was to be tracked.
+"""
+
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.exceptions import MlflowException
+
+from evopose2d.config.schema import TrackingConfig
+from evopose2d.files import write_text
+
+logger = logging.getLogger(__name__)
+
+# MLflow's own default waits minutes for a server that is down, again for every call.
+_RETRIES = "2"
+
+
+class TrackedRun:
+    """One MLflow run, or nothing where MLflow could not start one."""
+
+    def __init__(self, run_id: str | None) -> None:
+        self.run_id = run_id
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Log settings, flattened to ``section.key``."""
+        self._attempt(lambda: mlflow.log_params({key: str(value) for key, value in flatten(params).items()}))
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Tag the run."""
+        self._attempt(lambda: mlflow.set_tags(dict(tags)))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log numbers, of one epoch where ``step`` is given."""
+        self._attempt(lambda: mlflow.log_metrics(dict(metrics), step=step))
+
+    def log_files(self, paths: Sequence[Path], folder: str | None = None) -> None:
+        """Log files as artifacts, below ``folder`` of the run."""
+        for path in paths:
+            self._attempt(lambda path=path: mlflow.log_artifact(str(path), folder))  # type: ignore[misc]
+
+    def log_dataset(self, name: str, digest: str, context: str, tags: Mapping[str, str]) -> None:
+        """Log which data the run used: its name, its digest, and how it came to be."""
+        dataset = MetaDataset(source=CodeDatasetSource(tags=dict(tags)), name=name, digest=digest[:36])
+        self._attempt(lambda: mlflow.log_input(dataset, context=context))
+
+    def log_model(self, model: Any, name: str = "network") -> None:  # noqa: ANN401 - a Keras model
+        """Log a Keras model of one input and one output with its signature, the batch size left open."""
+        self._attempt(lambda: _log_keras_model(model, name))
+
+    def _attempt(self, action: Callable[[], Any]) -> None:
+        if self.run_id is None:
+            return
+        try:
+            action()
+        except (MlflowException, OSError) as error:
+            logger.warning("MLflow did not take a record: %s", _one_line(error))
+
+
+@contextlib.contextmanager
+def tracked_run(
+    config: TrackingConfig,
+    name: str,
+    *,
+    tags: Mapping[str, str],
+    resume_file: Path | None = None,
+) -> Iterator[TrackedRun]:
+    """Open a run in the configured experiment, or join the one that MLflow Projects started.
+
+    Args:
+        config: where to log.
+        name: name of the run.
+        tags: tags of the run.
+        resume_file: remembers the run's id, so that a stage that was killed goes on in the same run.
+
+    Yields:
+        The run. It ends as failed if the block raises.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
+    active = _start(config, name, tags, resume_file)
+    if active is None:
+        yield TrackedRun(None)
+        return
+    if resume_file is not None:
+        write_text(resume_file, active.info.run_id)
+    with active:
+        yield TrackedRun(active.info.run_id)
+
+
+def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested sections into ``section.key`` names."""
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _start(
+    config: TrackingConfig, name: str, tags: Mapping[str, str], resume_file: Path | None
+) -> mlflow.ActiveRun | None:
+    if config.uri is not None:
+        mlflow.set_tracking_uri(config.uri)
+    resumed = resume_file.read_text().strip() if resume_file is not None and resume_file.exists() else None
+    joined = os.environ.get("MLFLOW_RUN_ID")
+    try:
+        if not joined:
+            mlflow.set_experiment(config.experiment)
+        with contextlib.suppress(MlflowException):
+            if resumed and not joined:
+                return mlflow.start_run(run_id=resumed, log_system_metrics=True, tags=dict(tags))
+        return mlflow.start_run(run_name=name, log_system_metrics=True, tags=dict(tags))
+    except (MlflowException, OSError) as error:
+        logger.warning("MLflow does not answer, this run is not tracked: %s", _one_line(error))
+        return None
+
+
+def _one_line(error: Exception) -> str:
+    # A tracking address may hold a password.
+    return re.sub(r"//[^/@\s]*@", "//***@", " ".join(str(error).split()))[:300]
+
+
+def _log_keras_model(model: Any, name: str) -> None:  # noqa: ANN401 - a Keras model
+    import keras
+    import mlflow.keras
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import Schema, TensorSpec
+
+    def schema(tensor: Any, label: str) -> Schema:  # noqa: ANN401 - a symbolic tensor
+        return Schema([TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), label)])
+
+    signature = ModelSignature(inputs=schema(model.inputs[0], "images"), outputs=schema(model.outputs[0], "heatmaps"))
+    # Named here, because MLflow would otherwise load the model once more in a process of its own to find them.
+    requirements = [f"keras=={keras.__version__}", keras.backend.backend(), "evopose2d"]
+    mlflow.keras.log_model(model, name=name, signature=signature, pip_requirements=requirements)

@@ -1,0 +1,1 @@
+"""Training: losses, learning rates, the loop that survives being killed."""

@@ -1,0 +1,170 @@
+"""Train a network: every epoch validated and saved, so that a killed run goes on where it stopped."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+from evopose2d.accelerator import Accelerator
+from evopose2d.config.schema import TrainConfig
+from evopose2d.errors import TrainingError
+from evopose2d.networks.seeding import reseed
+from evopose2d.training.losses import HeatmapLoss
+from evopose2d.training.optimizer import AdamL2, convolution_kernels
+from evopose2d.training.result import EpochResult, TrainingResult
+from evopose2d.training.schedules import learning_rate
+from evopose2d.training.state import load_state, save_state
+from evopose2d.weights import save_weights
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What to train, on what, and how it is judged.
+
+    Attributes:
+        network: from normalising images to heatmaps; built inside the accelerator's scope.
+        batches: gives the batches of all epochs from the given one (counted from 0) to the last: uint8 images
+            (B, H, W, 3) with keypoints (B, K, 3) in crop pixels.
+        steps_per_epoch: batches in an epoch.
+        validate: gives the network's loss and AP over the val people, as it is when called.
+        config: the ``train`` section.
+    """
+
+    network: keras.Model
+    batches: Callable[[int], tf.data.Dataset]
+    steps_per_epoch: int
+    validate: Callable[[], tuple[float, float]]
+    config: TrainConfig
+
+
+def train(
+    task: TrainingTask,
+    accelerator: Accelerator,
+    folder: Path,
+    on_epoch: Callable[[EpochResult], None] = lambda epoch: None,
+) -> TrainingResult:
+    """Train from the last saved epoch, or from the network's weights as they are, to the last epoch.
+
+    Args:
+        task: what to train.
+        accelerator: the devices.
+        folder: where this run, and no other, keeps its state and its best weights.
+        on_epoch: told of every epoch once it is saved.
+
+    Returns:
+        Every epoch of the run, with the weights of the best one. The same inputs on the same device give the
+        same result, however often the run was interrupted.
+
+    Raises:
+        TrainingError: the loss is not a finite number.
+    """
+    with accelerator.scope():
+        model = _compile(task, accelerator)
+    state_file, best_weights = folder / "state.npz", folder / "best.weights.h5"
+    epochs = load_state(state_file, model)
+    first_epoch = len(epochs)
+    if first_epoch:
+        logger.info("going on after epoch %d of %d", first_epoch, task.config.epochs)
+    progress = _Progress(task, epochs, state_file, best_weights, on_epoch)
+    if first_epoch < task.config.epochs:
+        model.fit(
+            task.batches(first_epoch),
+            epochs=task.config.epochs,
+            initial_epoch=first_epoch,
+            steps_per_epoch=task.steps_per_epoch,
+            callbacks=[progress],
+            shuffle=False,
+            verbose=0,
+        )
+    return TrainingResult(epochs=progress.epochs, best_weights=best_weights)
+
+
+def _compile(task: TrainingTask, accelerator: Accelerator) -> keras.Model:
+    # A model of its own over the same layers, so that the network is saved without its optimizer.
+    model = keras.Model(task.network.inputs, task.network.outputs, name="training")
+    stride = task.network.input_shape[1] // task.network.output_shape[1]
+    model.compile(
+        optimizer=AdamL2(
+            learning_rate(task.config, task.steps_per_epoch),
+            l2=task.config.l2,
+            decayed=convolution_kernels(task.network),
+        ),
+        loss=HeatmapLoss(stride, task.config.sigma),
+        jit_compile=accelerator.jit_compile,
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+class _Progress(keras.callbacks.Callback):
+    """Measures, validates and saves each epoch."""
+
+    def __init__(
+        self,
+        task: TrainingTask,
+        epochs: tuple[EpochResult, ...],
+        state_file: Path,
+        best_weights: Path,
+        on_epoch: Callable[[EpochResult], None],
+    ) -> None:
+        super().__init__()
+        self.epochs = epochs
+        self._task = task
+        self._state_file = state_file
+        self._best_weights = best_weights
+        self._on_epoch = on_epoch
+        self._started = 0.0
+        self._bar: tqdm | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Make the epoch's randomness a function of its number, so that a resumed run repeats it."""
+        reseed(self._task.network, self._task.config.seed + epoch)
+        self._started = time.perf_counter()
+        name = f"epoch {epoch + 1}/{self._task.config.epochs}"
+        self._bar = tqdm(total=self._task.steps_per_epoch, desc=name, unit="batch", leave=False, disable=None)
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Stop at the first loss that is not a number: nothing good can follow it."""
+        loss = float((logs or {})["loss"])
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss} in epoch {len(self.epochs) + 1}, step {batch + 1}; "
+                f"lower train.learning_rate (now {self._task.config.learning_rate}) or use float32"
+            )
+        assert self._bar is not None
+        self._bar.update()
+        self._bar.set_postfix(loss=f"{loss:.1f}", refresh=False)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Validate; then save the weights if they are the best, and last the state that counts the epoch."""
+        assert self._bar is not None
+        self._bar.close()
+        trained = time.perf_counter() - self._started
+        val_loss, val_ap = self._task.validate()
+        result = EpochResult(
+            epoch=epoch + 1,
+            loss=float((logs or {})["loss"]),
+            val_loss=val_loss,
+            val_ap=val_ap,
+            learning_rate=self._last_learning_rate(),
+            images_per_second=self._task.steps_per_epoch * self._task.config.batch_size / trained,
+            seconds=time.perf_counter() - self._started,
+        )
+        if all(val_loss < earlier.val_loss for earlier in self.epochs):
+            save_weights(self._task.network, self._best_weights)
+        self.epochs = (*self.epochs, result)
+        save_state(self._state_file, self.epochs, self.model)
+        self._on_epoch(result)
+
+    def _last_learning_rate(self) -> float:
+        optimizer = self.model.optimizer
+        return float(optimizer._learning_rate(optimizer.iterations - 1))

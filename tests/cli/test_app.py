@@ -1,0 +1,67 @@
+"""The command line: fast help, one-line mistakes, nothing heavy before it is needed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from evopose2d.cli.app import app
+
+_HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "ray", "matplotlib", "cv2")
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nsys.argv = ['evopose2d', '--help']\nfrom evopose2d.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('loaded:', [name for name in {_HEAVY} if name in sys.modules])"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "loaded: []" in finished.stdout
+    for command in ("download", "write-tfrecords", "train", "validate"):
+        assert command in finished.stdout
+
+
+@pytest.mark.parametrize("command", ["download", "write-tfrecords", "train", "validate"])
+def test_every_stage_has_help_with_its_options(command: str):
+    shown = CliRunner().invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
+    for word in ("--params", "--set", "--json", "KEY=VALUE"):
+        assert word in shown.stdout
+
+
+def _run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from evopose2d.cli import main; sys.exit(main())"
+    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "train.epoch=1"], ["train.epoch", "train.epochs"]),
+        (["train", "--set", "train.epochs=0 train.l2=1"], ["train.epochs", "at least 1"]),
+        (["train", "--set", "train.epochs='1"], ["--set"]),
+        (["validate", "validate.nms=soft"], ["validate.nms", "none, oks, soft-oks"]),
+    ],
+)
+def test_mistake_ends_in_one_line_and_status_2(project_root: Path, arguments: list[str], words: list[str]):
+    finished = _run(*arguments, folder=project_root)
+    assert finished.returncode == 2
+    assert len(finished.stderr.strip().splitlines()) == 1
+    for word in words:
+        assert word in finished.stderr
+
+
+def test_folder_without_settings(tmp_path: Path):
+    finished = _run("train", folder=tmp_path)
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("evopose2d: params.yaml: no such file")
+
+
+def test_set_adds_to_the_other_overrides(project_root: Path):
+    from evopose2d.cli.app import load_settings
+
+    params = load_settings(project_root / "params.yaml", ["train.epochs=3"], "train.seed=7 model.head_channels=8")
+    assert (params.train.epochs, params.train.seed, params.model.head_channels) == (3, 7, 8)

@@ -1,0 +1,154 @@
+"""The real stages, on data and a network of a few seconds, as people run them."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from tests.stages.conftest import change_params, environment_of, make_project, run
+
+pytestmark = pytest.mark.slow
+
+_FIGURES = {"AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"}
+
+
+def test_pipeline_writes_what_dvc_declares(project: Path):
+    metrics = json.loads((project / "reports/validate/metrics.json").read_text())
+    results = json.loads((project / "results/keypoints_val2017.json").read_text())
+    annotations = json.loads((project / "data/coco/annotations/person_keypoints_val2017.json").read_text())
+    assert set(metrics) >= _FIGURES
+    # Every annotated person with an area is judged exactly once, whatever the batch size.
+    assert len(results) == len(annotations["annotations"]) == metrics["people"]
+    assert metrics["people"] % 8 != 0
+    history = (project / "reports/train/history.csv").read_text().splitlines()
+    assert len(history) == 3
+    for name in ("train/curves.png", "validate/people.png", "validate/precision_recall.csv"):
+        assert (project / "reports" / name).stat().st_size > 0
+
+
+def test_training_is_tracked_with_the_data_it_used(project: Path):
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("evopose2d")
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    train, validate = runs["train"], runs["validate"]
+    assert train.data.params["train.epochs"] == "2"
+    assert len(train.data.tags["dvc.data/tfrecords"]) > 30
+    assert len(train.data.tags["git_commit"]) >= 40
+    assert {dataset.dataset.name for dataset in train.inputs.dataset_inputs} == {"synthetic"}
+    losses = client.get_metric_history(train.info.run_id, "val_loss")
+    assert [metric.step for metric in losses] == [1, 2]
+    metrics = json.loads((project / "reports/validate/metrics.json").read_text())
+    assert validate.data.metrics["AP"] == pytest.approx(metrics["AP"])
+    artifacts = {item.path for item in client.list_artifacts(validate.info.run_id)}
+    assert {"people.png", "precision_recall.png", "keypoints_val2017.json"} <= artifacts
+
+
+def test_second_repro_does_nothing(project: Path):
+    assert "up to date" in run(project, "dvc", "repro").stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stages"),
+    [
+        ("validate.flip_test", False, {"validate"}),
+        ("train.l2", 0.0, {"train"}),
+        ("write_tfrecords.workers", 1, set()),
+        ("tracking.experiment", "other", set()),
+        ("dataset.synthetic.seed", 1, {"download", "write_tfrecords"}),
+    ],
+)
+def test_a_key_concerns_its_own_stages_alone(project: Path, key: str, value: object, stages: set[str]):
+    before = (project / "params.yaml").read_text()
+    change_params(project, {key: value})
+    try:
+        changed = json.loads(run(project, "dvc", "status", "--json").stdout)
+    finally:
+        (project / "params.yaml").write_text(before)
+    assert set(changed) == stages
+
+
+def test_experiment_metrics_plots_and_graph(project: Path):
+    run(project, "dvc", "exp", "run", "-S", "validate.flip_test=false", "-S", "train.epochs=3")
+    compared = json.loads(run(project, "dvc", "metrics", "diff", "--json").stdout)
+    files = compared.get("diff", compared)
+    assert "val_loss" in json.dumps(files["reports/train/metrics.json"])
+    assert len((project / "reports/train/history.csv").read_text().splitlines()) == 4
+    run(project, "dvc", "plots", "show", "-o", "plots")
+    page = (project / "plots" / "index.html").read_text()
+    assert "Precision and recall" in page
+    assert "write_tfrecords" in run(project, "dvc", "dag").stdout
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> Path:
+    """A project whose records are written, nothing trained."""
+    folder = make_project(tmp_path_factory.mktemp("records"), project_root)
+    run(folder, "evopose2d", "download")
+    run(folder, "evopose2d", "write-tfrecords")
+    return folder
+
+
+def test_killed_training_goes_on_to_the_same_weights(records: Path):
+    command = ["evopose2d", "train", "train.epochs=4"]
+    run(records, *command)
+    unbroken = (records / "models/pose/network.weights.h5").read_bytes()
+    history = _columns(records)
+    process = subprocess.Popen(command, cwd=records, env=environment_of(), stderr=subprocess.DEVNULL)
+    _wait_for(lambda: list(records.glob("checkpoints/train/*/state.npz")), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = run(records, *command)
+    assert "going on after epoch" in resumed.stderr
+    assert (records / "models/pose/network.weights.h5").read_bytes() == unbroken
+    np.testing.assert_array_equal(_columns(records), history)
+    assert not list(records.glob("checkpoints/train/*"))
+    client = mlflow.MlflowClient(f"sqlite:///{records / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("evopose2d").experiment_id])
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "FINISHED"]
+
+
+def _columns(folder: Path) -> np.ndarray:
+    rows = np.genfromtxt(folder / "reports/train/history.csv", delimiter=",", names=True)
+    return np.stack([rows[name] for name in ("epoch", "loss", "val_loss", "val_ap", "learning_rate")])
+
+
+def _wait_for(condition, process: subprocess.Popen, seconds: float = 240.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_tracking_server_that_is_down_costs_a_warning(records: Path):
+    finished = run(records, "evopose2d", "train", "tracking.uri=http://127.0.0.1:9", "train.seed=5")
+    assert "this run is not tracked" in finished.stderr
+    assert (records / "reports/train/metrics.json").exists()
+
+
+def test_interrupt_says_how_to_go_on(records: Path):
+    process = subprocess.Popen(
+        ["evopose2d", "train", "train.epochs=50", "train.seed=6"],
+        cwd=records,
+        env=environment_of(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _wait_for(lambda: list(records.glob("checkpoints/train/*/state.npz")), process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "the same command goes on" in errors
+    assert "Traceback" not in errors
+
+
+def test_missing_records_are_told_in_one_line(tmp_path: Path, project_root: Path):
+    folder = make_project(tmp_path, project_root)
+    finished = run(folder, "evopose2d", "train", check=False)
+    assert finished.returncode == 1
+    assert len(finished.stderr.strip().splitlines()) == 1
+    assert "write-tfrecords" in finished.stderr

@@ -1,0 +1,134 @@
+"""The training loop: resuming, the best epoch, losses that are no numbers, several devices, JAX."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from evopose2d.accelerator import Accelerator
+from evopose2d.errors import TrainingError
+from evopose2d.training.loop import train
+
+_CPU = Accelerator(device="cpu", replicas=1, jit_compile=False)
+
+
+def _weights(network: keras.Model) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in network.weights]
+
+
+def test_training_lowers_the_loss_and_keeps_the_best_epoch(make_task, tmp_path: Path):
+    task = make_task(epochs=6)
+    result = train(task, _CPU, tmp_path)
+    assert [epoch.epoch for epoch in result.epochs] == [1, 2, 3, 4, 5, 6]
+    assert result.epochs[-1].loss < result.epochs[0].loss
+    assert result.best.val_loss == min(epoch.val_loss for epoch in result.epochs)
+    assert result.epochs[-1].learning_rate < result.epochs[1].learning_rate
+    with h5py.File(result.best_weights) as file:
+        assert "final_conv" in file
+
+
+class _KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("finished", [1, 3])
+def test_resumed_run_ends_as_an_unbroken_one(make_task, tmp_path: Path, finished: int):
+    unbroken = make_task()
+    expected = train(unbroken, _CPU, tmp_path / "unbroken")
+
+    def kill(epoch):
+        if epoch.epoch == finished:
+            raise _KilledError
+
+    with pytest.raises(_KilledError):
+        train(make_task(), _CPU, tmp_path / "broken", on_epoch=kill)
+    resumed = make_task()
+    result = train(resumed, _CPU, tmp_path / "broken")
+    for ours, theirs in zip(_weights(resumed.network), _weights(unbroken.network), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert [epoch.loss for epoch in result.epochs] == [epoch.loss for epoch in expected.epochs]
+    assert result.best.epoch == expected.best.epoch
+
+
+def test_finished_run_is_not_trained_again(make_task, tmp_path: Path):
+    first = train(make_task(), _CPU, tmp_path)
+    assert train(make_task(), _CPU, tmp_path).epochs == first.epochs
+
+
+def test_loss_that_is_no_number_stops_with_advice(make_task, tmp_path: Path):
+    with pytest.raises(TrainingError, match=r"epoch 1, step \d.*train\.learning_rate"):
+        train(make_task(learning_rate=1e30, steps=8), _CPU, tmp_path)
+
+
+def _run(code: str, **environment: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
+        cwd=Path(__file__).parent.parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return finished.stdout
+
+
+_LOSSES = """
+import pathlib, tempfile
+{setup}
+import keras
+from evopose2d.accelerator import prepare
+from evopose2d.config.schema import AcceleratorConfig
+from evopose2d.networks import build
+from evopose2d.training.loop import train
+from tests.training import conftest
+accelerator = prepare(AcceleratorConfig("cpu", "{precision}", "auto"))
+assert accelerator.replicas == {devices}
+with accelerator.scope():
+    network = build.build_network(conftest.TINY, 3, seed=3, synchronized={devices} > 1)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    task = conftest.make_task.__wrapped__()(network=network, learning_rate=0.001)
+print(*(epoch.loss for epoch in train(task, accelerator, pathlib.Path(tempfile.mkdtemp())).epochs))
+"""
+
+
+def _losses(setup: str = "", devices: int = 1, precision: str = "float32", **environment: str) -> list[float]:
+    code = _LOSSES.format(setup=setup, devices=devices, precision=precision)
+    return [float(word) for word in _run(code, **environment).split()]
+
+
+_TWO_DEVICES = """
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def one_device() -> list[float]:
+    return _losses()
+
+
+@pytest.mark.slow
+def test_two_devices_follow_one(one_device: list[float]):
+    np.testing.assert_allclose(_losses(setup=_TWO_DEVICES, devices=2), one_device, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_jax_follows_tensorflow(one_device: list[float]):
+    np.testing.assert_allclose(_losses(KERAS_BACKEND="jax", JAX_PLATFORMS="cpu"), one_device, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_bfloat16_follows_float32(one_device: list[float]):
+    losses = _losses(precision="bfloat16")
+    assert losses != one_device
+    np.testing.assert_allclose(losses, one_device, rtol=0.02)

@@ -1,0 +1,39 @@
+"""L2 through the gradient against L2 through the loss."""
+
+import keras
+import numpy as np
+from tests.training.conftest import TINY
+
+from evopose2d.networks.build import build_network
+from evopose2d.training.optimizer import AdamL2, convolution_kernels
+
+
+def test_step_equals_one_with_the_penalty_in_the_loss():
+    start = np.array([[0.5, -2.0], [3.0, 0.1]], np.float32)
+    gradient = np.array([[0.1, 0.2], [-0.3, 0.4]], np.float32)
+    ours, plain = keras.Variable(start, name="kernel"), keras.Variable(start, name="kernel")
+    AdamL2(0.1, l2=0.05, decayed=[ours.path]).apply([keras.ops.array(gradient)], [ours])
+    keras.optimizers.Adam(0.1).apply([keras.ops.array(gradient + 2 * 0.05 * start)], [plain])
+    np.testing.assert_allclose(ours.numpy(), plain.numpy(), rtol=1e-6)
+
+
+def test_variables_that_are_not_named_do_not_decay():
+    start, gradient = np.ones(3, np.float32), np.zeros(3, np.float32)
+    decayed, free = keras.Variable(start, name="a"), keras.Variable(start, name="b")
+    AdamL2(0.1, l2=0.05, decayed=[decayed.path]).apply([keras.ops.array(gradient)] * 2, [decayed, free])
+    assert (decayed.numpy() < start).all()
+    np.testing.assert_array_equal(free.numpy(), start)
+
+
+def test_kernels_of_convolutions_decay_and_no_others():
+    network = build_network(TINY, 3, seed=0)
+    names = {path.split("/")[-2] for path in convolution_kernels(network)}
+    assert {
+        "stem_conv",
+        "block2a_expand_conv",
+        "block2a_se_reduce",
+        "head_block1_conv",
+        "final_conv",
+    } <= names
+    assert not any("dwconv" in name or "bn" in name for name in names)
+    assert all(path.endswith("/kernel") for path in convolution_kernels(network))
