@@ -117,6 +117,8 @@ def _start(
     try:
         if not joined:
             mlflow.set_experiment(config.experiment)
+            # Lets the web page open with training runs instead of language model traces.
+            mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
         with contextlib.suppress(MlflowException):
             if resumed and not joined:
                 return mlflow.start_run(run_id=resumed, log_system_metrics=True, tags=dict(tags))
