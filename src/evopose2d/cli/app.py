@@ -1,0 +1,75 @@
+"""The subcommands."""
+
+from typing import Annotated
+
+import typer
+
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.evolve import evolve
+from evopose2d.cli.output import configure_logging, import_tensorflow, show
+
+app = typer.Typer(
+    name="evopose2d",
+    help="Neuroevolution of 2D human pose networks as tracked, reproducible experiments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.add_typer(evolve)
+
+
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more, the libraries' logs included.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+) -> None:
+    """Neuroevolution of 2D human pose networks as tracked, reproducible experiments."""
+    configure_logging(verbose=verbose, quiet=quiet)
+
+
+@app.command()
+def download(
+    overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set = "", as_json: AsJson = False
+) -> None:
+    """Fetch or draw the dataset, in COCO's layout."""
+    settings = load_settings(params, overrides, more)
+    from evopose2d.stages import download
+
+    show(download.run(settings), title="dataset", as_json=as_json)
+
+
+@app.command()
+def write_tfrecords(
+    overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set = "", as_json: AsJson = False
+) -> None:
+    """Write the dataset's people as TFRecords."""
+    settings = load_settings(params, overrides, more)
+    import_tensorflow()
+    from evopose2d.stages import write_tfrecords
+
+    show(write_tfrecords.run(settings), title="records", as_json=as_json)
+
+
+@app.command()
+def train(
+    overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set = "", as_json: AsJson = False
+) -> None:
+    """Train the network; a run that was interrupted goes on after its last epoch."""
+    settings = load_settings(params, overrides, more)
+    import_tensorflow()
+    from evopose2d.stages import train
+
+    show(train.run(settings), title="training", as_json=as_json)
+
+
+@app.command()
+def validate(
+    overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set = "", as_json: AsJson = False
+) -> None:
+    """Measure the trained network: COCO's ten figures, curves and pictures."""
+    settings = load_settings(params, overrides, more)
+    import_tensorflow()
+    from evopose2d.stages import validate
+
+    show(validate.run(settings), title="COCO keypoint AP", as_json=as_json)

@@ -1,0 +1,36 @@
+"""The search's subcommands."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.output import show
+
+
+class _RunByDefault(TyperGroup):
+    """Takes ``evolve [KEY=VALUE]...`` for ``evolve run [KEY=VALUE]...``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's own, which it hides
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+evolve = typer.Typer(
+    name="evolve",
+    cls=_RunByDefault,
+    help="Search for a network by neuroevolution; without a subcommand, run the search.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@evolve.command()
+def run(overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set = "", as_json: AsJson = False) -> None:
+    """Run the search, or go on with it where it stopped."""
+    settings = load_settings(params, overrides, more)
+    from evopose2d.evolution import search
+
+    show(search.run(settings), title="best individuals", as_json=as_json)

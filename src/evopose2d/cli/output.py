@@ -1,0 +1,72 @@
+"""What commands show: readable logs on standard error, tables or JSON on standard output."""
+
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+_LIBRARIES = ("tensorflow", "absl", "alembic", "jax", "matplotlib", "PIL")
+
+
+def configure_logging(*, verbose: bool, quiet: bool) -> None:
+    """Send the package's logs to standard error, coloured on a terminal, plain elsewhere.
+
+    Args:
+        verbose: debug messages too, with the libraries' own.
+        quiet: warnings and errors alone.
+    """
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    handler: logging.Handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    if sys.stderr.isatty():
+        handler = RichHandler(console=Console(stderr=True), show_path=verbose, log_time_format="[%X]")
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("evopose2d").setLevel(level)
+    # MLflow sets up its own logging when it is imported, by this variable.
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "INFO" if verbose else "WARNING")
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.ERROR)
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without the lines that it prints before any log level can hold them back."""
+    standard_error = os.dup(2)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a file
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+
+
+def show(content: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, title: str, as_json: bool) -> None:
+    """Print names with values, or rows of equal keys, as a table or as JSON."""
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(content), indent=1)
+        return
+    rows: Sequence[Mapping[str, Any]]
+    if isinstance(content, Mapping):
+        rows = [{"name": name, "value": value} for name, value in content.items()]
+    else:
+        rows = content
+    table = Table(title=title, title_justify="left", show_header=not isinstance(content, Mapping))
+    for index, name in enumerate(rows[0] if rows else ()):
+        table.add_column(name.replace("_", " "), justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console.print(table)
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any value
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
