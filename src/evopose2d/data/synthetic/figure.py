@@ -32,7 +32,7 @@ _MARGIN = 0.13
 _HIDDEN_BEHIND = -0.75
 _LYING_PITCH = 0.4
 # How often people face the viewer, show a side and show their back: mean and deviation of the turn, in radians.
-_VIEWS = ((0.7, 0.0, 0.35), (0.16, 1.25, 0.25), (0.14, np.pi, 0.35))
+_VIEWS = ((0.78, 0.0, 0.35), (0.12, 1.25, 0.25), (0.1, np.pi, 0.35))
 _SHOULDER_CLOTH: frozenset[int] = frozenset((Label.TORSO, Label.NECK))
 _HIP_CLOTH: frozenset[int] = frozenset((Label.TORSO, Label.PELVIS, Label.SKIRT))
 

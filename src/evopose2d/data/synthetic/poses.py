@@ -195,15 +195,15 @@ def _lying(rng: Generator) -> Pose:
 
 
 _POSTURES: tuple[tuple[float, Callable[[Generator], Pose]], ...] = (
-    (0.42, _standing),
-    (0.17, _walking),
-    (0.06, _running),
-    (0.12, _sitting),
-    (0.09, _cheering),
-    (0.04, _bending),
-    (0.03, _crouching),
-    (0.03, _lunging),
-    (0.02, _kicking),
-    (0.02, _lying),
+    (0.50, _standing),
+    (0.20, _walking),
+    (0.04, _running),
+    (0.10, _sitting),
+    (0.08, _cheering),
+    (0.02, _bending),
+    (0.02, _crouching),
+    (0.02, _lunging),
+    (0.01, _kicking),
+    (0.01, _lying),
 )
 _SHARES = np.array([share for share, _ in _POSTURES])
