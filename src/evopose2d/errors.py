@@ -37,7 +37,7 @@ class SearchError(EvoPoseError):
     """A search that cannot go on, or cannot give yet what it was asked for."""
 
 
-class Interrupted(EvoPoseError):
+class Interrupted(EvoPoseError):  # noqa: N818 - the user's wish, not an error
     """Work that the user stopped before its end, and that goes on where it stopped."""
 
     exit_status = 130

@@ -1,0 +1,1 @@
+"""The neuroevolution search: its sampler, its driver, its workers."""

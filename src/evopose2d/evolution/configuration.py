@@ -1,0 +1,161 @@
+"""What ``params.yaml`` means to a search: its space, its sampler, and each individual's training."""
+
+from collections.abc import Hashable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from evopose2d.config.schema import AugmentationConfig, EvolveConfig, ModelConfig, Params, TrainConfig
+from evopose2d.errors import ConfigError
+from evopose2d.evolution.sampler import EvolutionSampler
+from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.networks.counting import NetworkSize, count
+from evopose2d.networks.scaling import NetworkSpec, describe
+
+
+def check_search(params: Params) -> None:
+    """Check what ties the search's keys to those of other sections, before anything is trained.
+
+    Raises:
+        ConfigError: one line with the key, the value received and what is allowed.
+    """
+    _check_resources(params)
+    space = search_space(params.evolve)
+    head, (height, width) = params.model.head_blocks, params.model.input_shape
+    for strided in _strided_counts(space):
+        stride = 2 ** (1 + strided)
+        if height % stride or width % stride:
+            raise ConfigError(
+                f"model.input_shape: got [{height}, {width}], must be multiples of {stride} where a genotype of the "
+                f"search may have {strided} blocks of stride 2 (evolve.space.strided)"
+            )
+        if head > 1 + strided:
+            raise ConfigError(
+                f"model.head_blocks: got {head}, must be at most {1 + strided} where a genotype of the search may "
+                f"have {strided} blocks of stride 2 (evolve.space.strided)"
+            )
+
+
+def search_space(evolve: EvolveConfig) -> SearchSpace:
+    """Build the space that the search visits."""
+    space = evolve.space
+    return SearchSpace(
+        Genotype.from_lists(evolve.ancestor),
+        kernels=tuple(space.kernels),
+        repeats=(space.repeats[0], space.repeats[1]),
+        stride_blocks=space.stride_blocks,
+        strided=(space.strided[0], space.strided[1]),
+    )
+
+
+def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
+    """Build the search's sampler, to which two genotypes are one if they build the same network.
+
+    Args:
+        params: all settings.
+        keypoints: K, channels of the heatmaps.
+    """
+    evolve = params.evolve
+
+    @lru_cache(maxsize=65536)
+    def phenotype(genotype: Genotype) -> Hashable:
+        return network_spec(params.model, genotype, keypoints).phenotype
+
+    return EvolutionSampler(
+        search_space(evolve),
+        children=evolve.children,
+        parents=evolve.parents,
+        seed=evolve.seed,
+        schedule=evolve.schedule,  # type: ignore[arg-type]  # a choice of the schema
+        selection=evolve.selection,  # type: ignore[arg-type]
+        population=evolve.population,
+        tournament=evolve.tournament,
+        key=phenotype,
+    )
+
+
+def network_spec(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSpec:
+    """Describe the network that a genotype builds with the settings of section ``model``."""
+    return describe(replace(model, genotype=genotype.to_lists()), keypoints)
+
+
+def network_size(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSize:
+    """Count the network that a genotype builds with the settings of section ``model``."""
+    return count(network_spec(model, genotype, keypoints))
+
+
+def total_individuals(evolve: EvolveConfig) -> int:
+    """Return how many individuals a search has: the ancestor and its generations."""
+    return 1 + evolve.generations * evolve.children
+
+
+def individual_seed(search_seed: int, number: int) -> int:
+    """Return an individual's own seed, 0 .. 2**31 - 1: whoever trains it, and whenever, it is the same."""
+    return int(np.random.SeedSequence([search_seed, number]).generate_state(1)[0]) >> 1
+
+
+def individual_params(params: Params, spec: IndividualSpec) -> Params:
+    """Give the settings that an individual is trained with: the search's, else those of the full training."""
+    evolve, full = params.evolve, params.train
+    train = TrainConfig(
+        seed=spec.seed,
+        epochs=spec.epochs,
+        batch_size=evolve.batch_size,
+        learning_rate=evolve.learning_rate,
+        schedule="cosine",
+        warmup_epochs=0,
+        drop_epochs=[],
+        l2=full.l2,
+        sigma=full.sigma,
+        initial_weights=None,
+        shuffle_buffer=full.shuffle_buffer,
+        augmentation=AugmentationConfig(
+            flip_probability=evolve.flip_probability,
+            scale=0.0,
+            rotation=0.0,
+            rotation_probability=0.0,
+            half_body_probability=0.0,
+            half_body_keypoints=full.augmentation.half_body_keypoints,
+        ),
+    )
+    model = replace(params.model, genotype=spec.genotype.to_lists())
+    # Without a device of its own, a worker must not take one that other programs use.
+    alone = evolve.gpus == 0 and evolve.tpus == 0
+    accelerator = replace(params.accelerator, device="cpu") if alone else params.accelerator
+    return replace(params, model=model, train=train, accelerator=accelerator)
+
+
+def with_absolute_paths(params: Params) -> Params:
+    """Give the settings with the data's folders absolute, for workers that run in a folder of their own.
+
+    Addresses such as ``gs://...`` stay as they are.
+    """
+    dataset = replace(params.dataset, root=_absolute(params.dataset.root))
+    records = replace(params.write_tfrecords, root=_absolute(params.write_tfrecords.root))
+    return replace(params, dataset=dataset, write_tfrecords=records)
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).absolute())
+
+
+def _check_resources(params: Params) -> None:
+    evolve, device = params.evolve, params.accelerator.device
+    for name in ("cpus", "gpus", "tpus"):
+        amount = getattr(evolve, name)
+        if amount > 1 and amount != int(amount):
+            raise ConfigError(f"evolve.{name}: got {amount}, must be a whole number where greater than 1")
+    for name, amount in (("gpu", evolve.gpus), ("tpu", evolve.tpus)):
+        if device == name and amount == 0:
+            raise ConfigError(f"evolve.{name}s: got {amount}, must be above 0 where accelerator.device is {name}")
+
+
+def _strided_counts(space: SearchSpace) -> set[int]:
+    """Give every number of strided blocks that mutations can reach."""
+    fixed = sum(block.stride == 2 for index, block in enumerate(space.ancestor.blocks) if not space.may_stride(index))
+    least = max(space.strided[0], fixed)
+    greatest = min(space.strided[1], fixed + space.stride_blocks)
+    return {*range(least, greatest + 1), space.ancestor.strided}

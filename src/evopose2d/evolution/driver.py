@@ -1,0 +1,310 @@
+"""The loop that asks for individuals, has them trained, and keeps what comes back."""
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from optuna.study import Study
+
+from evopose2d.config.schema import Params
+from evopose2d.errors import Interrupted, SearchError
+from evopose2d.evolution.configuration import individual_seed, total_individuals
+from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
+from evopose2d.evolution.journal import fail
+from evopose2d.evolution.progress import Status, TimeLeft, duration
+from evopose2d.evolution.sampler import (
+    EvolutionSampler,
+    Individual,
+    State,
+    attach,
+    genotype_from_params,
+    read_history,
+    suggest_genotype,
+    tell,
+)
+from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.stopping import StopRequest
+from evopose2d.evolution.store import SearchStore, writing
+from evopose2d.evolution.tracker import BackgroundTracking
+from evopose2d.genotype import NoUnseenNeighbour, describe_mutation
+
+logger = logging.getLogger(__name__)
+
+_WAIT = 0.5  # seconds between two looks at whether to stop
+
+
+class Driver:
+    """Runs a search to its end, from wherever an earlier driver was killed.
+
+    The order in which an individual is finished is what makes that possible: its weights are written, then its
+    result, then the study is told, then the tracker. Whoever finds a result in an individual's folder tells it
+    instead of training again; an individual without one is trained again under its own number.
+
+    Args:
+        params: all settings.
+        study: the search; nobody else writes to it.
+        sampler: proposes individuals.
+        store: the search directory.
+        engine: trains.
+        tracking: records what is finished.
+        stop: whether a stop has been asked for.
+        show: shows a status.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        study: Study,
+        sampler: EvolutionSampler,
+        store: SearchStore,
+        engine: Engine,
+        tracking: BackgroundTracking,
+        stop: StopRequest,
+        show: Callable[[Status], None] = lambda status: None,
+    ) -> None:
+        self._evolve = params.evolve
+        self._study = study
+        self._sampler = sampler
+        self._store = store
+        self._engine = engine
+        self._tracking = tracking
+        self._stop = stop
+        self._show = show
+        self._total = total_individuals(params.evolve)
+        self._individuals: dict[int, Individual] = {}
+        self._waiting: deque[int] = deque()
+        self._running: dict[int, float] = {}
+        self._attempts: Counter[int] = Counter()
+        self._end_reason = ""
+        self._started = time.monotonic()
+        self._estimate = TimeLeft(params.evolve)
+
+    def run(self) -> list[Individual]:
+        """Search until every individual is finished, or no unseen one can be made.
+
+        Returns:
+            All individuals, by number.
+
+        Raises:
+            Interrupted: a stop was asked for; says how far the search came.
+            SearchError: a file cannot be written, or all that could be parents failed.
+            EvoPoseError: what every individual would fail by, such as records that are missing.
+        """
+        self._store.sweep()
+        self._reconcile()
+        while True:
+            self._ask()
+            self._dispatch()
+            self._show(self._status())
+            if not self._running:
+                break
+            outcomes = self._engine.wait(_WAIT)
+            for outcome in outcomes:
+                del self._running[outcome.number]
+            self._dispatch()
+            for outcome in outcomes:
+                self._settle(outcome)
+            self._check_stop()
+        if self._end_reason:
+            logger.warning("the search ends after %d individuals: %s", self._done(), self._end_reason)
+        return [self._individuals[number] for number in sorted(self._individuals)]
+
+    def _reconcile(self) -> None:
+        """Take up what an earlier driver left: tell what is finished, queue what is not."""
+        history = read_history(self._study, self._sampler.settings)
+        for number in sorted(history.unborn):
+            suggest_genotype(attach(self._study, number), self._sampler.settings.space)
+        if history.unborn:
+            history = read_history(self._study, self._sampler.settings)
+        told = [each.number for each in history.individuals if each.state is not State.RUNNING]
+        if told:
+            logger.info("going on after %d finished individuals", len(told))
+            self._tracking.reconcile(told)
+            self._estimate.learn(self._store.read_result(told[-1]))
+        for individual in history.individuals:
+            self._take_up(individual)
+
+    def _ask(self) -> None:
+        """Ask for as many individuals as can be proposed, and not for more than can be put to use."""
+        while not self._end_reason and len(self._individuals) < self._total and self._wants_more():
+            with writing(self._store.journal_path):
+                individual = self._propose()
+            if individual is None:
+                return
+            self._take_up(individual)
+
+    def _propose(self) -> Individual | None:
+        """Ask the sampler; None where it cannot answer until another individual has finished, or ever."""
+        if not self._sampler.can_ask(self._study):
+            return None
+        try:
+            trial = self._sampler.ask(self._study)
+        except NoUnseenNeighbour as end:
+            # An individual that is still running may become a parent with unseen neighbours.
+            self._end_reason = str(end)
+            return None
+        except SearchError as error:
+            raise SearchError(f"{error}{self._last_failure()}") from error
+        genotype = genotype_from_params(trial.params)
+        assert genotype is not None  # the sampler stores it whole
+        attributes = trial.user_attrs
+        return Individual(trial.number, attributes["generation"], attributes["parent"], genotype, State.RUNNING)
+
+    def _wants_more(self) -> bool:
+        """Tell whether to ask now: a generation as a whole, in the steady state only for a free slot."""
+        if self._evolve.schedule == "generational":
+            return True
+        return len(self._waiting) + len(self._running) < self._engine.slots
+
+    def _take_up(self, individual: Individual) -> None:
+        """Note an individual, and tell or queue it where it is not finished."""
+        self._individuals[individual.number] = individual
+        if individual.state is not State.RUNNING:
+            return
+        number = individual.number
+        result, failure = self._store.read_result(number), self._store.read_failure(number)
+        if result is not None and result.genotype == individual.genotype:
+            self._complete(result)
+        elif failure is not None and failure.genotype == individual.genotype:
+            self._give_up(failure)
+        else:
+            self._store.set_aside(number)
+            self._waiting.append(number)
+
+    def _dispatch(self) -> None:
+        while self._waiting and len(self._running) < self._engine.slots:
+            number = self._waiting.popleft()
+            spec = self._spec(self._individuals[number])
+            parent = None
+            if spec.parent is not None and spec.parent_genotype is not None:
+                parent = ParentWeights(spec.parent, self._store.weights_path(spec.parent))
+            self._engine.submit(spec, parent)
+            self._running[number] = time.monotonic()
+
+    def _spec(self, individual: Individual) -> IndividualSpec:
+        parent = None if individual.parent is None else self._individuals[individual.parent]
+        inherits = parent is not None and self._evolve.inheritance != "none"
+        return IndividualSpec(
+            number=individual.number,
+            generation=individual.generation,
+            parent=individual.parent,
+            mutation="" if parent is None else describe_mutation(parent.genotype, individual.genotype),
+            genotype=individual.genotype,
+            parent_genotype=parent.genotype if parent is not None and inherits else None,
+            epochs=self._evolve.ancestor_epochs if parent is None else self._evolve.child_epochs,
+            seed=individual_seed(self._evolve.seed, individual.number),
+        )
+
+    def _settle(self, outcome: Trained | Lost) -> None:
+        if isinstance(outcome, Trained):
+            self._store.write_weights(outcome.number, outcome.weights)
+            self._store.write_result(outcome.result)
+            self._complete(outcome.result)
+            return
+        if outcome.mendable is not None:
+            raise outcome.mendable
+        self._attempts[outcome.number] += 1
+        attempt = self._attempts[outcome.number]
+        logger.warning(
+            "individual %d, attempt %d of %d: %s", outcome.number, attempt, self._evolve.attempts, outcome.error
+        )
+        if attempt < self._evolve.attempts:
+            self._waiting.appendleft(outcome.number)
+            return
+        spec = self._spec(self._individuals[outcome.number])
+        failure = IndividualFailure(
+            number=spec.number,
+            generation=spec.generation,
+            parent=spec.parent,
+            mutation=spec.mutation,
+            genotype=spec.genotype,
+            attempts=attempt,
+            error=outcome.error,
+            details=outcome.details,
+        )
+        self._store.write_failure(failure)
+        self._give_up(failure)
+
+    def _complete(self, result: IndividualResult) -> None:
+        """Tell the study of an individual whose weights and result are written, then the tracker."""
+        individual = replace(
+            self._individuals[result.number],
+            state=State.COMPLETE,
+            fitness=result.fitness,
+            ap=result.ap,
+            val_loss=result.val_loss,
+            parameters=result.parameters,
+        )
+        with writing(self._store.journal_path):
+            tell(
+                self._study,
+                result.number,
+                result.fitness,
+                ap=result.ap,
+                val_loss=result.val_loss,
+                parameters=result.parameters,
+            )
+        self._note(individual)
+        self._tracking.finished(result)
+        self._estimate.learn(result)
+        left = self._remaining()
+        logger.info(
+            "individual %d (generation %d%s): fitness %.3f, AP %.3f, %.2f M parameters, %s; %d of %d done%s",
+            result.number,
+            result.generation,
+            f", {result.mutation}" if result.mutation else "",
+            result.fitness,
+            result.ap,
+            result.parameters / 1e6,
+            duration(result.seconds),
+            self._done(),
+            self._total,
+            "" if not left else f", about {duration(left)} left",
+        )
+
+    def _give_up(self, failure: IndividualFailure) -> None:
+        """Tell the study of an individual whose failure is written, then the tracker."""
+        with writing(self._store.journal_path):
+            fail(self._study, failure.number, failure.error)
+        self._note(replace(self._individuals[failure.number], state=State.FAILED))
+        self._tracking.failed(failure)
+        logger.error("individual %d failed: %s", failure.number, failure.error)
+
+    def _note(self, individual: Individual) -> None:
+        self._individuals[individual.number] = individual
+        self._end_reason = ""
+
+    def _check_stop(self) -> None:
+        if self._stop.requested:
+            raise Interrupted(
+                f"stopped with {self._done()} of {self._total} individuals done; "
+                "the same command goes on, and trains those anew that were being trained"
+            )
+
+    def _last_failure(self) -> str:
+        for number in sorted(self._individuals, reverse=True):
+            failure = self._store.read_failure(number)
+            if failure is not None:
+                return f" (individual {number}: {failure.error})"
+        return ""
+
+    def _done(self) -> int:
+        return sum(each.state is not State.RUNNING for each in self._individuals.values())
+
+    def _status(self) -> Status:
+        now = time.monotonic()
+        return Status(
+            individuals=self._individuals,
+            running={number: now - since for number, since in self._running.items()},
+            total=self._total,
+            elapsed=now - self._started,
+            remaining=self._remaining(),
+            by_ap=self._evolve.selection == "ap",
+        )
+
+    def _remaining(self) -> float | None:
+        now = time.monotonic()
+        spent = [now - since for since in self._running.values()]
+        return self._estimate.seconds(self._individuals, spent, self._engine.slots)

@@ -1,0 +1,73 @@
+"""What the driver needs of whatever trains its individuals."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from evopose2d.config.schema import Params
+from evopose2d.errors import EvoPoseError
+from evopose2d.evolution.spec import IndividualResult, IndividualSpec
+
+Trainer = Callable[[IndividualSpec, Params, bytes | None], tuple[IndividualResult, bytes]]
+"""Trains an individual from its spec, the search's settings and its parent's weight file; gives its own file."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An individual has been trained.
+
+    Attributes:
+        number: the individual.
+        result: what came out.
+        weights: its weight file.
+    """
+
+    number: int
+    result: IndividualResult
+    weights: bytes
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An attempt to train an individual has failed.
+
+    Attributes:
+        number: the individual.
+        error: what went wrong, in one line.
+        details: the same at length, such as a traceback.
+        mendable: what stops the whole search, because it would fail the other individuals too and the user can
+            mend it; None where it may be this individual's own fault.
+    """
+
+    number: int
+    error: str
+    details: str = ""
+    mendable: EvoPoseError | None = None
+
+
+class Engine(Protocol):
+    """Trains individuals, several at once, each in a process of its own."""
+
+    @property
+    def slots(self) -> int:
+        """How many individuals can be trained at once, at the moment."""
+
+    def submit(self, spec: IndividualSpec, parent: "ParentWeights | None") -> None:
+        """Start to train an individual."""
+
+    def wait(self, timeout: float) -> list[Trained | Lost]:
+        """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds."""
+
+
+@dataclass(frozen=True)
+class ParentWeights:
+    """Where a parent's weights lie.
+
+    Attributes:
+        number: the parent.
+        path: its weight file, on the driver's disk.
+    """
+
+    number: int
+    path: Path

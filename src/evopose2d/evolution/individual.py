@@ -1,0 +1,94 @@
+"""Train one individual, in a worker.
+
+The module imports without TensorFlow, so that the driver can name the function; training imports it.
+"""
+
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+from evopose2d.config.schema import Params
+from evopose2d.data.shards import read_info
+from evopose2d.evolution.configuration import individual_params, network_size, network_spec
+from evopose2d.evolution.spec import IndividualResult, IndividualSpec
+from evopose2d.fitness import fitness
+from evopose2d.training.result import TrainingResult
+
+
+def train_individual(
+    spec: IndividualSpec, params: Params, parent_weights: bytes | None
+) -> tuple[IndividualResult, bytes]:
+    """Build, initialise, train and judge an individual: a function of its arguments and the data alone.
+
+    Args:
+        spec: the individual.
+        params: the search's settings.
+        parent_weights: the parent's weight file; None where the individual starts from random weights.
+
+    Returns:
+        The result, and the file of its best epoch's weights.
+
+    Raises:
+        TrainingError: the loss became something else than a number.
+        DataError: the records or annotations are missing or cannot be used.
+        ConfigError: the device is not there, or the batch does not fit it.
+        WeightsError: the parent's weights cannot be read.
+    """
+    from evopose2d.evolution.memory import release_networks
+
+    started = time.perf_counter()
+    try:
+        # Where the worker runs, and gone with the individual: a training that broke off starts anew.
+        with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
+            result, weights, keypoints = _train(spec, individual_params(params, spec), parent_weights, Path(folder))
+    finally:
+        release_networks()
+    return _result(spec, params, keypoints, result, time.perf_counter() - started), weights
+
+
+def _train(
+    spec: IndividualSpec, params: Params, parent_weights: bytes | None, folder: Path
+) -> tuple[TrainingResult, bytes, int]:
+    from evopose2d.accelerator import prepare
+    from evopose2d.inheritance import inherit_into
+    from evopose2d.stages.train import build_model, training_task
+    from evopose2d.training.loop import train
+
+    records = read_info(Path(params.write_tfrecords.root) / "train")
+    accelerator = prepare(params.accelerator)
+    accelerator.check_batch(params.train.batch_size, "evolve.batch_size")
+    model = build_model(params, records, accelerator)
+    if parent_weights is not None and spec.parent_genotype is not None:
+        child, parent = (
+            network_spec(params.model, genotype, records.schema.count)
+            for genotype in (spec.genotype, spec.parent_genotype)
+        )
+        inherit_into(model.network, child, parent, parent_weights, params.evolve.inheritance)
+    result = train(training_task(params, records, model, accelerator), accelerator, folder)
+    return result, result.best_weights.read_bytes(), records.schema.count
+
+
+def _result(
+    spec: IndividualSpec, params: Params, keypoints: int, result: TrainingResult, seconds: float
+) -> IndividualResult:
+    size = network_size(params.model, spec.genotype, keypoints)
+    return IndividualResult(
+        number=spec.number,
+        generation=spec.generation,
+        parent=spec.parent,
+        mutation=spec.mutation,
+        genotype=spec.genotype,
+        seed=spec.seed,
+        epochs=result.epochs,
+        fitness=fitness(
+            [epoch.val_loss for epoch in result.epochs],
+            size.parameters,
+            target_parameters=params.evolve.target_parameters,
+            exponent=params.evolve.size_exponent,
+        ),
+        parameters=size.parameters,
+        multiply_adds=size.multiply_adds,
+        seconds=seconds,
+        host=socket.gethostname(),
+    )

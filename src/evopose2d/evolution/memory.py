@@ -1,0 +1,17 @@
+"""Giving back what a trained network took, so that a process can train many."""
+
+import gc
+
+import keras
+from tensorflow.python.framework import ops
+
+
+def release_networks() -> None:
+    """Forget every network that this process has built; none may be in use any more."""
+    keras.backend.clear_session()
+    # TensorFlow registers the gradient of every swish under a name of its own, for ever, and with it the graph of
+    # the network around it: some 30 MB for each network that was trained.
+    registry = getattr(getattr(ops, "_gradient_registry", None), "_registry", {})
+    for name in [name for name in registry if name.startswith("CustomGradient-")]:
+        del registry[name]
+    gc.collect()

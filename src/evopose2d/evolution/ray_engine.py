@@ -1,0 +1,206 @@
+"""Individuals as Ray tasks: in processes of this machine, or of a cluster."""
+
+import logging
+import math
+import signal
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import ray
+import ray._private.worker
+from ray.exceptions import RayError, RayTaskError
+
+from evopose2d.config.schema import EvolveConfig, Params
+from evopose2d.errors import ConfigError, EvoPoseError, SearchError, TrainingError
+from evopose2d.evolution.configuration import with_absolute_paths
+from evopose2d.evolution.engine import Lost, ParentWeights, Trained, Trainer
+from evopose2d.evolution.guardian import Guardian
+from evopose2d.evolution.individual import train_individual
+from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.evolution.worker import work, worker_environment
+
+logger = logging.getLogger(__name__)
+
+_OBJECT_STORE_BYTES = 256 * 1024**2  # weights in transit; Ray moves to disk what goes beyond
+_PARENTS_KEPT = 8  # whose weights stay in Ray's object store
+_SLOTS_SECONDS = 10.0  # for which a count of a cluster's slots holds
+_JOIN_SECONDS = 10.0
+_ERROR_LENGTH = 300
+
+
+class RayEngine:
+    """Trains individuals through Ray; leave it to end what it started.
+
+    Args:
+        params: the search's settings; its workers find the data under the same paths.
+        trainer: trains an individual; workers must be able to import it.
+    """
+
+    def __init__(self, params: Params, trainer: Trainer = train_individual) -> None:
+        self._evolve = params.evolve
+        self._trainer = trainer
+        self._params = with_absolute_paths(params)
+        self._environment = worker_environment(params.evolve.cpus)
+        self._running: dict[Any, int] = {}
+        self._parents: OrderedDict[int, Any] = OrderedDict()
+        self._task: Any = None
+        self._shared: tuple[Any, ...] = ()
+        self._slots = 0
+        self._slots_until = -math.inf
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def _connect(self) -> None:
+        """Start or join Ray when the first individual comes: a search that is at its end needs none."""
+        if self._task is not None:
+            return
+        self._exit.enter_context(Guardian())
+        _start(self._evolve)
+        self._exit.callback(ray.shutdown)
+        self._task = ray.remote(
+            num_cpus=self._evolve.cpus,
+            num_gpus=self._evolve.gpus,
+            resources={"TPU": self._evolve.tpus} if self._evolve.tpus else None,
+            max_retries=0,
+            max_calls=self._evolve.tasks_per_worker,
+        )(work)
+        self._shared = (ray.put(self._params), ray.put(self._environment))
+        self._check_room()
+
+    @property
+    def slots(self) -> int:
+        """How many individuals can be trained at once: as many as their resources fit into the machines."""
+        self._connect()
+        if time.monotonic() > self._slots_until:
+            room = sum(_fitting(node["Resources"], _demand(self._evolve)) for node in ray.nodes() if node["Alive"])
+            self._slots = min(room, self._evolve.workers) if self._evolve.workers else room
+            self._slots_until = time.monotonic() + _SLOTS_SECONDS
+        return self._slots
+
+    def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
+        """Start to train an individual.
+
+        Raises:
+            SearchError: the parent's weights cannot be read.
+        """
+        self._connect()
+        weights = None if parent is None else self._parent_weights(parent)
+        params, environment = self._shared
+        reference = self._task.remote(self._trainer, spec, params, weights, environment)
+        self._running[reference] = spec.number
+
+    def wait(self, timeout: float) -> list[Trained | Lost]:
+        """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds."""
+        if not self._running:
+            time.sleep(timeout)
+            return []
+        references = list(self._running)
+        ready, _ = ray.wait(references, num_returns=1, timeout=timeout, fetch_local=False)
+        if ready:
+            ready, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
+        return [self._collect(reference) for reference in ready]
+
+    def _collect(self, reference: Any) -> Trained | Lost:  # noqa: ANN401 - Ray's reference
+        number = self._running.pop(reference)
+        try:
+            result, weights = ray.get(reference)
+        except RayTaskError as error:
+            cause = error.cause
+            mendable = cause if isinstance(cause, EvoPoseError) and not isinstance(cause, TrainingError) else None
+            text = str(cause) if isinstance(cause, EvoPoseError) else repr(cause)
+            return Lost(number, _one_line(text), str(error), mendable)
+        except RayError as error:
+            return Lost(number, _one_line(f"its process ended: {type(error).__name__}"), str(error))
+        return Trained(number, result, weights)
+
+    def _parent_weights(self, parent: ParentWeights) -> Any:  # noqa: ANN401 - Ray's reference
+        """Put a parent's weights into Ray once for all of its children."""
+        if parent.number not in self._parents:
+            try:
+                self._parents[parent.number] = ray.put(parent.path.read_bytes())
+            except OSError as error:
+                raise SearchError(
+                    f"{parent.path}: cannot be read ({error.strerror}), its children cannot inherit"
+                ) from None
+        self._parents.move_to_end(parent.number)
+        if len(self._parents) > _PARENTS_KEPT:
+            self._parents.popitem(last=False)
+        return self._parents[parent.number]
+
+    def _check_room(self) -> None:
+        """Refuse what can never run here; a cluster may still grow."""
+        if ray.cluster_resources().get("GPU", 0) and not self._evolve.gpus:
+            logger.warning("individuals train on CPUs, although there are GPUs: set evolve.gpus to use them")
+        if self.slots:
+            return
+        available = ray.cluster_resources()
+        for name, (resource, amount) in zip(("cpus", "gpus", "tpus"), _demand(self._evolve).items(), strict=False):
+            if available.get(resource, 0) < amount:
+                message = f"evolve.{name}: got {amount:g}, but there are only {available.get(resource, 0):g} here"
+                if self._evolve.ray_address is None:
+                    raise ConfigError(message)
+                logger.warning("%s; waiting for machines to join the cluster", message)
+
+
+def _start(evolve: EvolveConfig) -> None:
+    # Ray would exit at once on SIGTERM; the search stops between two steps.
+    handler = signal.getsignal(signal.SIGTERM)
+    if evolve.ray_address is None:
+        ray.init(
+            address="local",
+            object_store_memory=_OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    else:
+        _join(evolve.ray_address)
+    # Ray prints on standard output when a worker dies, in many lines; the driver says so in one.
+    ray._private.worker._worker_logs_enabled = False
+    signal.signal(signal.SIGTERM, handler)
+
+
+def _join(address: str) -> None:
+    """Join a cluster.
+
+    Raises:
+        SearchError: it is not there. Ray itself would try for ten minutes.
+    """
+    try:
+        place = urlsplit(address if "://" in address else f"//{address}")
+        if place.hostname is not None and place.port is not None:
+            socket.create_connection((place.hostname, place.port), timeout=_JOIN_SECONDS).close()
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SearchError(f"evolve.ray_address: cannot join {address}: {_one_line(str(error))}") from None
+
+
+def _demand(evolve: EvolveConfig) -> dict[str, float]:
+    return {"CPU": evolve.cpus, "GPU": evolve.gpus, "TPU": evolve.tpus}
+
+
+def _fitting(resources: Mapping[str, float], demand: Mapping[str, float]) -> int:
+    """Count how many individuals fit into a machine.
+
+    Fractions are counted in ten-thousandths, as Ray does: 0.1 fits ten times into 1.
+    """
+    units = {name: round(amount * 10_000) for name, amount in demand.items() if amount > 0}
+    return min(round(resources.get(name, 0) * 10_000) // amount for name, amount in units.items())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_ERROR_LENGTH]

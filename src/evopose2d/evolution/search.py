@@ -1,0 +1,89 @@
+"""Run a search: everything a driver needs, opened in order and closed again."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from evopose2d.config.schema import Params
+from evopose2d.data.shards import read_info
+from evopose2d.evolution.configuration import check_search, evolution_sampler, network_size
+from evopose2d.evolution.driver import Driver
+from evopose2d.evolution.engine import Engine
+from evopose2d.evolution.identity import check_identity, search_identity
+from evopose2d.evolution.journal import open_study
+from evopose2d.evolution.lock import driver_lock
+from evopose2d.evolution.progress import live_table
+from evopose2d.evolution.sampler import Individual, State, select
+from evopose2d.evolution.stopping import stop_on_signals
+from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.tracker import BackgroundTracking, Tracker
+from evopose2d.evolution.workers import ray_workers
+
+logger = logging.getLogger(__name__)
+
+_BEST = 5
+
+
+def run(
+    params: Params,
+    tracker: Tracker | None = None,
+    *,
+    engine: Callable[[Params], AbstractContextManager[Engine]] = ray_workers,
+    store: Callable[[Path], SearchStore] = SearchStore,
+) -> list[dict[str, Any]]:
+    """Run the search of section ``evolve``, or go on with it where it stopped.
+
+    Args:
+        params: all settings.
+        tracker: records individuals as they finish; what it raises never stops the search.
+        engine: opens what trains the individuals.
+        store: opens the search directory.
+
+    Returns:
+        The best individuals, best first, a row each.
+
+    Raises:
+        ConfigError: a setting cannot be, or is not the one that the search was started with.
+        DataError: the records or annotations are missing.
+        SearchError: another driver runs the search, a file cannot be written, or all possible parents failed.
+        Interrupted: the user stopped it.
+    """
+    check_search(params)
+    root = Path(params.write_tfrecords.root)
+    records = {name: read_info(root / name) for name in ("train", "val")}
+    keypoints = records["train"].schema.count
+    files = store(Path(params.evolve.root))
+    sampler = evolution_sampler(params, keypoints)
+    with ExitStack() as stack:
+        stack.enter_context(driver_lock(files.lock_path))
+        check_identity(files.identity_path, search_identity(params, records))
+        study = open_study(files.journal_path, sampler)
+        tracking = stack.enter_context(BackgroundTracking(tracker, files))
+        workers = stack.enter_context(engine(params))
+        stop = stack.enter_context(stop_on_signals())
+        show = stack.enter_context(live_table(Console(stderr=True)))
+        individuals = Driver(params, study, sampler, files, workers, tracking, stop, show).run()
+    return best_rows(params, individuals, keypoints)
+
+
+def best_rows(
+    params: Params, individuals: Sequence[Individual], keypoints: int, count: int = _BEST
+) -> list[dict[str, Any]]:
+    """Give a row for each of the best individuals, best first, as ``evolve.selection`` ranks them."""
+    complete = [each for each in individuals if each.state is State.COMPLETE]
+    return [
+        {
+            "number": each.number,
+            "generation": each.generation,
+            "parent": "" if each.parent is None else each.parent,
+            "fitness": each.fitness,
+            "AP": each.ap,
+            "parameters": each.parameters,
+            "gmacs": network_size(params.model, each.genotype, keypoints).multiply_adds / 1e9,
+        }
+        for each in select(complete, count, params.evolve.selection)
+    ]

@@ -1,0 +1,139 @@
+"""What an individual is trained from, and what comes back: plain data, as it travels and as it lies on disk."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from evopose2d.genotype import Genotype
+from evopose2d.training.result import EpochResult
+
+
+@dataclass(frozen=True)
+class IndividualSpec:
+    """All that one individual's training depends on, besides the search's settings and its parent's weights.
+
+    Attributes:
+        number: position in the search, from 0 (the ancestor).
+        generation: 0 for the ancestor.
+        parent: number of the individual whose mutation it is; None without one.
+        mutation: what differs from the parent, in words.
+        genotype: its genes.
+        parent_genotype: the parent's genes; None where it starts from random weights.
+        epochs: passes over the training people.
+        seed: of initial weights, order of samples, augmentation and drop-connect.
+    """
+
+    number: int
+    generation: int
+    parent: int | None
+    mutation: str
+    genotype: Genotype
+    parent_genotype: Genotype | None
+    epochs: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class IndividualResult:
+    """A trained individual.
+
+    Attributes:
+        number: position in the search, from 0.
+        generation: 0 for the ancestor.
+        parent: number of the parent; None without one.
+        mutation: what differs from the parent, in words.
+        genotype: its genes.
+        seed: that it was trained with.
+        epochs: every epoch of its training.
+        fitness: its least val loss weighed against its size; lower is fitter.
+        parameters: of its network.
+        multiply_adds: of a forward pass over one image.
+        seconds: from the start of the attempt that succeeded to its end.
+        host: machine that trained it.
+    """
+
+    number: int
+    generation: int
+    parent: int | None
+    mutation: str
+    genotype: Genotype
+    seed: int
+    epochs: tuple[EpochResult, ...]
+    fitness: float
+    parameters: int
+    multiply_adds: int
+    seconds: float
+    host: str
+
+    @property
+    def best(self) -> EpochResult:
+        """The epoch of the least val loss, the earliest of equals: its weights are the ones kept."""
+        return min(self.epochs, key=lambda epoch: epoch.val_loss)
+
+    @property
+    def val_loss(self) -> float:
+        """Least val loss, that of the weights kept."""
+        return self.best.val_loss
+
+    @property
+    def ap(self) -> float:
+        """COCO keypoint AP of the weights kept, 0 to 1, from the validation pass that chose them."""
+        return self.best.val_ap
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON value with all attributes, and ``val_loss`` and ``ap`` besides."""
+        genotype = self.genotype.to_lists()
+        return asdict(self) | {"genotype": genotype, "val_loss": self.val_loss, "ap": self.ap}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read what ``to_json`` gave.
+
+        Raises:
+            ValueError, TypeError, KeyError: the value is not one of those.
+        """
+        values = dict(content)
+        del values["val_loss"], values["ap"]
+        values["genotype"] = Genotype.from_lists(values["genotype"])
+        values["epochs"] = tuple(EpochResult(**epoch) for epoch in values["epochs"])
+        if not values["epochs"]:
+            raise ValueError("epochs: got none, must be at least one")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class IndividualFailure:
+    """An individual that could not be trained.
+
+    Attributes:
+        number: position in the search, from 0.
+        generation: 0 for the ancestor.
+        parent: number of the parent; None without one.
+        mutation: what differs from the parent, in words.
+        genotype: its genes.
+        attempts: how often it was tried.
+        error: what went wrong the last time, in one line.
+        details: the same at length, such as a traceback.
+    """
+
+    number: int
+    generation: int
+    parent: int | None
+    mutation: str
+    genotype: Genotype
+    attempts: int
+    error: str
+    details: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON value with all attributes."""
+        return asdict(self) | {"genotype": self.genotype.to_lists()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read what ``to_json`` gave.
+
+        Raises:
+            ValueError, TypeError, KeyError: the value is not one of those.
+        """
+        return cls(**{**content, "genotype": Genotype.from_lists(content["genotype"])})

@@ -1,0 +1,172 @@
+"""The search directory: what a search has finished, each file whole or absent.
+
+.. code-block:: text
+
+    search.json                  what the search was started with
+    study.journal                the Optuna study, which owns genomes, parents, states and fitness
+    driver.lock                  held by the one process that runs the search
+    individuals/0007/weights.h5  the weights of the individual's best epoch
+    individuals/0007/result.json its result, written after the weights: an individual with a result is finished
+    individuals/0008/failure.json why an individual could not be trained
+"""
+
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from evopose2d.errors import SearchError
+from evopose2d.evolution.spec import IndividualFailure, IndividualResult
+from evopose2d.files import replacing, write_json
+
+logger = logging.getLogger(__name__)
+
+_Record = TypeVar("_Record")
+
+
+class SearchStore:
+    """Reads and writes the files of a search.
+
+    Args:
+        root: the search directory; made when something is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def identity_path(self) -> Path:
+        """Where it stands what the search was started with."""
+        return self.root / "search.json"
+
+    @property
+    def journal_path(self) -> Path:
+        """The study's storage."""
+        return self.root / "study.journal"
+
+    @property
+    def lock_path(self) -> Path:
+        """What the driver holds."""
+        return self.root / "driver.lock"
+
+    def folder(self, number: int) -> Path:
+        """Return an individual's folder."""
+        return self.root / "individuals" / f"{number:04d}"
+
+    def weights_path(self, number: int) -> Path:
+        """Return the file of an individual's weights."""
+        return self.folder(number) / "weights.h5"
+
+    def read_weights(self, number: int) -> bytes:
+        """Read an individual's weight file.
+
+        Raises:
+            SearchError: it is missing or cannot be read.
+        """
+        path = self.weights_path(number)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise SearchError(f"{path}: cannot be read ({error.strerror}), its children cannot inherit") from None
+
+    def write_weights(self, number: int, weights: bytes) -> None:
+        """Write an individual's weights; its result has to be written after them.
+
+        Raises:
+            SearchError: the disk does not take them; nothing is left of them.
+        """
+        path = self.weights_path(number)
+        with writing(path), replacing(path) as temporary:
+            temporary.write_bytes(weights)
+
+    def write_result(self, result: IndividualResult) -> None:
+        """Write an individual's result, which declares it finished.
+
+        Raises:
+            SearchError: the disk does not take it; nothing is left of it.
+        """
+        path = self._result_path(result.number)
+        with writing(path):
+            write_json(path, result.to_json())
+
+    def write_failure(self, failure: IndividualFailure) -> None:
+        """Write why an individual could not be trained, which declares it failed.
+
+        Raises:
+            SearchError: the disk does not take it; nothing is left of it.
+        """
+        path = self._failure_path(failure.number)
+        with writing(path):
+            write_json(path, failure.to_json())
+
+    def read_result(self, number: int) -> IndividualResult | None:
+        """Read an individual's result; None where it has none.
+
+        A damaged one counts as none. It is kept beside, with a warning.
+        """
+        result = _read(self._result_path(number), IndividualResult.from_json)
+        if result is not None and not self.weights_path(number).is_file():
+            logger.warning("%s: missing, individual %d counts as not trained", self.weights_path(number), number)
+            return None
+        return result
+
+    def read_failure(self, number: int) -> IndividualFailure | None:
+        """Read why an individual could not be trained; None where nothing says so. As ``read_result`` otherwise."""
+        return _read(self._failure_path(number), IndividualFailure.from_json)
+
+    def results(self) -> list[IndividualResult]:
+        """Read the results of all individuals that have one, by number."""
+        numbers = sorted(int(path.name) for path in self.root.glob("individuals/[0-9]*") if path.name.isdecimal())
+        found = (self.read_result(number) for number in numbers)
+        return [result for result in found if result is not None]
+
+    def set_aside(self, number: int) -> None:
+        """Rename a result and a failure that are not those of the study's individual, so that neither counts."""
+        for path in (self._result_path(number), self._failure_path(number)):
+            if path.exists():
+                _set_aside(path, "belongs to another individual")
+
+    def sweep(self) -> None:
+        """Remove the temporary files that a killed driver left; only the driver may do so."""
+        for path in self.root.glob("individuals/*/.*"):
+            path.unlink()
+
+    def _result_path(self, number: int) -> Path:
+        return self.folder(number) / "result.json"
+
+    def _failure_path(self, number: int) -> Path:
+        return self.folder(number) / "failure.json"
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell a disk that takes no more in one line.
+
+    Raises:
+        SearchError: the block raised ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SearchError(
+            f"{path}: cannot be written ({reason}); once that is mended, the same command goes on from here"
+        ) from error
+
+
+def _read(path: Path, parse: Callable[[Mapping[str, Any]], _Record]) -> _Record | None:
+    try:
+        return parse(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        _set_aside(path, f"damaged ({error!r})")
+        return None
+
+
+def _set_aside(path: Path, reason: str) -> None:
+    aside = path.with_suffix(".damaged")
+    logger.warning("%s: %s, counts as absent; kept as %s", path, reason, aside.name)
+    path.replace(aside)

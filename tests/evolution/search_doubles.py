@@ -1,0 +1,195 @@
+"""Stand-ins for what a search needs, also imported by Ray workers: nothing here imports TensorFlow."""
+
+import json
+import os
+import signal
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evopose2d.config.loading import load_params
+from evopose2d.config.schema import Params
+from evopose2d.data.shards import RecordsInfo, write_info
+from evopose2d.errors import TrainingError
+from evopose2d.evolution.configuration import network_size
+from evopose2d.evolution.engine import Lost, ParentWeights, Trained
+from evopose2d.evolution.journal import open_study
+from evopose2d.evolution.sampler import Individual, read_history
+from evopose2d.evolution.search import evolution_sampler
+from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.fitness import fitness
+from evopose2d.keypoints import COCO_PERSON
+from evopose2d.training.result import EpochResult
+
+PARAMS_FILE = Path(__file__).parents[2] / "params.yaml"
+ANCESTOR = "[[3,1,2,1],[3,1,3,2],[5,2,5,2],[3,2,8,2],[5,1,12,1],[5,2,14,1],[3,1,20,1]]"
+SMALL = (
+    f"evolve.ancestor={ANCESTOR}",
+    "evolve.ancestor_epochs=4",
+    "evolve.child_epochs=2",
+    "evolve.generations=2",
+    "evolve.children=4",
+    "evolve.parents=2",
+    "evolve.attempts=2",
+    "model.input_shape=[128,96]",
+    "model.head_blocks=3",
+    "model.head_channels=64",
+)
+
+
+def make_params(folder: Path, *overrides: str) -> Params:
+    """Settings of a small search below ``folder``, whose data is there in name only."""
+    paths = (f"dataset.root={folder / 'coco'}", f"write_tfrecords.root={folder / 'records'}")
+    params = load_params(PARAMS_FILE, [*paths, f"evolve.root={folder / 'search'}", *SMALL, *overrides])
+    for name in ("train", "val"):
+        info = RecordsInfo(folder / "records" / name, people=8, images=4, skipped=0, shards=1, schema=COCO_PERSON)
+        if not info.folder.exists():
+            info.folder.mkdir(parents=True)
+            info.files[0].write_bytes(b"records")
+            write_info(info)
+    annotations = folder / "coco" / "annotations" / "person_keypoints_val2017.json"
+    if not annotations.exists():
+        annotations.parent.mkdir(parents=True)
+        annotations.write_text("{}")
+    return params
+
+
+def pretend_to_train(
+    spec: IndividualSpec, params: Params, parent_weights: bytes | None
+) -> tuple[IndividualResult, bytes]:
+    """Give a result that depends on the individual and on its parent's weights, at once."""
+    inherited = zlib.crc32(parent_weights or b"")
+    rng = np.random.default_rng([spec.seed, inherited])
+    epochs = tuple(
+        EpochResult(epoch, 300.0, float(rng.uniform(100, 200)), float(rng.uniform()), 1e-4, 50.0, 0.1)
+        for epoch in range(1, spec.epochs + 1)
+    )
+    size = network_size(params.model, spec.genotype, COCO_PERSON.count)
+    result = IndividualResult(
+        number=spec.number,
+        generation=spec.generation,
+        parent=spec.parent,
+        mutation=spec.mutation,
+        genotype=spec.genotype,
+        seed=spec.seed,
+        epochs=epochs,
+        fitness=fitness([epoch.val_loss for epoch in epochs], size.parameters),
+        parameters=size.parameters,
+        multiply_adds=size.multiply_adds,
+        seconds=0.1,
+        host="nowhere",
+    )
+    weights = json.dumps({"genotype": spec.genotype.to_lists(), "inherited": inherited}) + " " * 100_000
+    return result, weights.encode()
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Pretends to train, notes it in ``notes``, and fails where it is told to.
+
+    Attributes:
+        notes: folder of the notes: a line of ``trained`` for each individual that was trained to its end, and
+            a file ``training-<number>`` from when an individual's training starts.
+        dies_once: individuals whose process is killed the first time.
+        dies: individuals whose process is killed every time.
+        diverges: individuals whose loss is not a number, every time.
+        seconds: how long training takes.
+    """
+
+    notes: Path
+    dies_once: tuple[int, ...] = ()
+    dies: tuple[int, ...] = ()
+    diverges: tuple[int, ...] = ()
+    seconds: float = 0.0
+
+    def __call__(
+        self, spec: IndividualSpec, params: Params, parent_weights: bytes | None
+    ) -> tuple[IndividualResult, bytes]:
+        self.notes.mkdir(exist_ok=True)
+        begun = self.notes / f"training-{spec.number}"
+        first = not begun.exists()
+        begun.touch()
+        time.sleep(self.seconds)
+        if spec.number in self.dies or (first and spec.number in self.dies_once):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if spec.number in self.diverges:
+            raise TrainingError("the loss became nan in epoch 1, step 1")
+        with (self.notes / "trained").open("a") as file:
+            file.write(f"{spec.number}\n")
+        return pretend_to_train(spec, params, parent_weights)
+
+
+def trained(notes: Path) -> list[int]:
+    """Numbers of the individuals that were trained to their end, in that order."""
+    path = notes / "trained"
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+class InlineEngine:
+    """Trains in the driver's process, when it is waited for; the order of completion is drawn."""
+
+    def __init__(self, params: Params, trainer=pretend_to_train, slots: int = 2, order_seed: int = 0) -> None:
+        self.slots = slots
+        self.submitted: list[int] = []
+        self.most_at_once = 0
+        self._params = params
+        self._trainer = trainer
+        self._rng = np.random.default_rng(order_seed)
+        self._tasks: list[tuple[IndividualSpec, bytes | None]] = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
+        self.submitted.append(spec.number)
+        self._tasks.append((spec, None if parent is None else parent.path.read_bytes()))
+        self.most_at_once = max(self.most_at_once, len(self._tasks))
+
+    def wait(self, timeout: float) -> list[Trained | Lost]:
+        if not self._tasks:
+            return []
+        spec, weights = self._tasks.pop(int(self._rng.integers(len(self._tasks))))
+        try:
+            return [Trained(spec.number, *self._trainer(spec, self._params, weights))]
+        except TrainingError as error:
+            return [Lost(spec.number, str(error))]
+
+
+class FileTracker:
+    """Records individuals as lines of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lines(self) -> list[tuple[int, str]]:
+        if not self.path.exists():
+            return []
+        return [(int(number), state) for number, state in (line.split() for line in self.path.read_text().splitlines())]
+
+    def recorded(self) -> list[int]:
+        return [number for number, _ in self.lines()]
+
+    def finished(self, result: IndividualResult, folder: Path) -> None:
+        assert (folder / "weights.h5").is_file()
+        self._record(result.number, "complete")
+
+    def failed(self, failure: IndividualFailure, folder: Path) -> None:
+        assert (folder / "failure.json").is_file()
+        self._record(failure.number, "failed")
+
+    def _record(self, number: int, state: str) -> None:
+        with self.path.open("a") as file:
+            file.write(f"{number} {state}\n")
+
+
+def population(params: Params) -> list[Individual]:
+    """All individuals of a search, as its study holds them."""
+    sampler = evolution_sampler(params, COCO_PERSON.count)
+    study = open_study(Path(params.evolve.root) / "study.journal", sampler)
+    return read_history(study, sampler.settings).individuals

@@ -1,0 +1,126 @@
+from dataclasses import replace
+
+import pytest
+from search_doubles import make_params
+
+from evopose2d.errors import ConfigError
+from evopose2d.evolution.configuration import (
+    check_search,
+    evolution_sampler,
+    individual_params,
+    individual_seed,
+    network_size,
+    search_space,
+    total_individuals,
+    with_absolute_paths,
+)
+from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.genotype import Genotype, neighbours
+from evopose2d.networks.scaling import describe
+
+
+def test_the_shipped_settings_are_those_of_a_search(tmp_path):
+    check_search(make_params(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["evolve.space.strided=[3,5]"], r"model\.input_shape: got \[128, 96\], must be multiples of 64"),
+        (
+            ["evolve.space.strided=[1,4]", "evolve.space.stride_blocks=7"],
+            r"model\.head_blocks: got 3, must be at most 2",
+        ),
+        (["evolve.cpus=1.5"], r"evolve\.cpus: got 1\.5, must be a whole number"),
+        (["evolve.gpus=2.5"], r"evolve\.gpus: got 2\.5, must be a whole number"),
+        (["accelerator.device=gpu"], r"evolve\.gpus: got 0\.0, must be above 0 where accelerator\.device is gpu"),
+        (["accelerator.device=tpu", "evolve.gpus=1"], r"evolve\.tpus: got 0\.0, must be above 0"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_refused(tmp_path, overrides, told):
+    with pytest.raises(ConfigError, match=told) as refused:
+        check_search(make_params(tmp_path, *overrides))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "overrides", [["evolve.space.strided=[0,7]", "evolve.space.stride_blocks=0"], ["evolve.gpus=0.5"]]
+)
+def test_settings_that_fit_are_taken(tmp_path, overrides):
+    check_search(make_params(tmp_path, *overrides))
+
+
+def test_every_reachable_genotype_builds_a_network(tmp_path):
+    params = make_params(tmp_path)
+    space = search_space(params.evolve)
+    for child in neighbours(space.ancestor, space):
+        describe(replace(params.model, genotype=child.to_lists()), 17)
+
+
+def test_genotypes_that_build_the_same_network_are_one(tmp_path):
+    params = make_params(tmp_path, "model.compound_scaling=true")
+    sampler = evolution_sampler(params, 17)
+    ancestor = search_space(params.evolve).ancestor
+    key = sampler.settings.key
+    assert ancestor.with_gene(2, "repeats", 1) != ancestor
+    # At 128 x 96 the depth of 2 repeats and that of 1 round to the same.
+    assert key(ancestor.with_gene(2, "repeats", 1)) == key(ancestor)
+    assert key(ancestor.with_gene(2, "kernel", 3)) != key(ancestor)
+
+
+def test_seeds_are_the_individuals_own():
+    seeds = [individual_seed(search, number) for search in (0, 1) for number in range(1000)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert individual_seed(0, 7) == individual_seed(0, 7)
+
+
+def test_the_size_of_a_search(tmp_path):
+    assert total_individuals(make_params(tmp_path).evolve) == 9
+    assert total_individuals(make_params(tmp_path, "evolve.generations=0").evolve) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "device"),
+    [
+        ([], "cpu"),
+        (["evolve.gpus=0.5"], "auto"),
+        (["evolve.gpus=1", "accelerator.device=gpu"], "gpu"),
+        (["evolve.tpus=4"], "auto"),
+    ],
+)
+def test_an_individual_takes_a_device_only_if_it_is_given_one(tmp_path, overrides, device):
+    params = make_params(tmp_path, *overrides)
+    genotype = Genotype.from_lists(params.evolve.ancestor)
+    spec = IndividualSpec(0, 0, None, "", genotype, None, epochs=1, seed=0)
+    assert individual_params(params, spec).accelerator.device == device
+
+
+def test_an_individual_is_trained_as_the_search_says(tmp_path):
+    params = make_params(tmp_path, "evolve.learning_rate=0.01")
+    genotype = Genotype.from_lists(params.evolve.ancestor).with_gene(0, "kernel", 5)
+    spec = IndividualSpec(3, 1, 0, "", genotype, None, epochs=7, seed=11)
+    own = individual_params(params, spec)
+    assert own.model.genotype == genotype.to_lists()
+    augmentation = own.train.augmentation
+    assert augmentation.flip_probability == params.evolve.flip_probability
+    assert (augmentation.scale, augmentation.rotation_probability, augmentation.half_body_probability) == (0, 0, 0)
+    assert (own.train.schedule, own.train.warmup_epochs, own.train.initial_weights) == ("cosine", 0, None)
+    assert (own.train.batch_size, own.train.learning_rate) == (params.evolve.batch_size, 0.01)
+    assert (own.train.epochs, own.train.seed) == (7, 11)
+    assert (own.train.l2, own.train.sigma) == (params.train.l2, params.train.sigma)
+
+
+def test_sizes_are_those_of_the_genotypes_network(tmp_path):
+    params = make_params(tmp_path)
+    ancestor = Genotype.from_lists(params.evolve.ancestor)
+    smaller = ancestor.with_gene(6, "channels", 1)
+    assert network_size(params.model, smaller, 17).parameters < network_size(params.model, ancestor, 17).parameters
+
+
+def test_workers_find_the_data_wherever_they_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    relative = make_params(tmp_path, "dataset.root=data/coco", "write_tfrecords.root=gs://bucket/records")
+    absolute = with_absolute_paths(relative)
+    assert absolute.dataset.root == str(tmp_path / "data" / "coco")
+    assert absolute.write_tfrecords.root == "gs://bucket/records"

@@ -1,0 +1,205 @@
+"""Searches whose processes are really killed: what comes out is what an unbroken search gives."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+from search_doubles import FileTracker, InlineEngine, Trainer, make_params, population, trained
+
+from evopose2d.evolution import search
+from evopose2d.evolution.store import SearchStore
+
+pytestmark = pytest.mark.slow
+DRIVER = Path(__file__).parent / "fault_driver.py"
+PATIENCE = 120  # seconds, for a machine that is busy
+STAGES = (
+    ("within weights", 0),
+    ("between weights and result", 6),
+    ("between result and tell", 0),
+    ("between tell and tracking", 6),
+)
+
+
+class Running:
+    """A driver process, with all of the processes that it starts."""
+
+    def __init__(self, folder: Path, **scenario) -> None:
+        self.folder = folder
+        command = [sys.executable, str(DRIVER), str(folder), json.dumps(scenario)]
+        environment = {**os.environ, "FAULT_TEST": str(folder), "MLFLOW_RUN_ID": "of the driver"}
+        self.process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait(self) -> tuple[int, str]:
+        """Give the exit status and what was said, once the driver has ended; standard output must stay empty."""
+        output, errors = self.process.communicate(timeout=PATIENCE)
+        assert output == ""
+        return self.process.returncode, errors
+
+    def wait_until_training(self, number: int) -> None:
+        begun = self.folder / "notes" / f"training-{number}"
+        wait_until(lambda: begun.exists() or self.process.poll() is not None)
+        assert begun.exists(), self.wait()
+
+    def all_processes(self) -> list[psutil.Process]:
+        """Every living process of the driver's, found by what it inherited."""
+        return [process for process in psutil.process_iter() if self._is_mine(process)]
+
+    def _is_mine(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("FAULT_TEST") == str(self.folder)
+        except (psutil.Error, OSError):
+            return False
+
+    def check_loopback(self) -> None:
+        """Nothing that the driver started listens to other machines."""
+        for process in self.all_processes():
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    assert connection.laddr.ip in ("127.0.0.1", "::1", "::ffff:127.0.0.1"), (process, connection)
+
+    def check_all_ended(self) -> None:
+        wait_until(lambda: not self.all_processes())
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a driver in a folder of the test; whatever it started ends with the test."""
+    started = []
+
+    def begin(folder="broken", **scenario) -> Running:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        started.append(Running(tmp_path / folder, **scenario))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        for process in running.all_processes():
+            process.kill()
+        running.process.communicate()
+
+
+@pytest.fixture
+def unbroken(tmp_path):
+    """Give the population of a search that nothing happens to."""
+
+    def search_through(*overrides, **faults):
+        params = make_params(tmp_path / "unbroken", *overrides)
+        search.run(params, engine=partial(InlineEngine, trainer=Trainer(tmp_path / "unbroken" / "notes", **faults)))
+        return population(params)
+
+    return search_through
+
+
+def check_nothing_lost(folder: Path, expected, *overrides, retrained: Counter | None = None) -> None:
+    """Hold a search against an unbroken one: same population, nobody trained or recorded twice, nobody left out."""
+    params = make_params(folder, *overrides)
+    assert population(params) == expected
+    store = SearchStore(Path(params.evolve.root))
+    complete = [each for each in expected if each.state == "complete"]
+    assert [(result.number, result.genotype) for result in store.results()] == [
+        (each.number, each.genotype) for each in complete
+    ]
+    assert all(json.loads(store.read_weights(each.number))["genotype"] == each.genotype.to_lists() for each in complete)
+    again = Counter(trained(folder / "notes"))
+    again.subtract(each.number for each in complete)
+    assert +again == (retrained or Counter())
+    assert sorted(FileTracker(folder / "tracked").lines()) == [(each.number, each.state) for each in expected]
+
+
+@pytest.mark.parametrize(("stage", "at"), STAGES)
+def test_a_driver_killed_at_any_stage(stage, at, start, unbroken, tmp_path):
+    code, errors = start(engine="inline", kill=stage, at=at).wait()
+    assert code == -signal.SIGKILL, errors
+    assert start(engine="inline").wait()[0] == 0
+    unfinished = stage in ("within weights", "between weights and result")
+    check_nothing_lost(tmp_path / "broken", unbroken(), retrained=Counter([at] if unfinished else []))
+
+
+def test_a_driver_killed_while_it_trains(start, unbroken, tmp_path):
+    code, errors = start(engine="inline", dies_once=[5]).wait()
+    assert code == -signal.SIGKILL, errors
+    assert start(engine="inline").wait()[0] == 0
+    check_nothing_lost(tmp_path / "broken", unbroken())
+
+
+def test_workers_that_die_and_a_loss_that_is_not_a_number(start, unbroken, tmp_path):
+    faults = {"dies_once": [0, 3], "dies": [5], "diverges": [2]}
+    running = start(engine="ray", **faults)
+    code, errors = running.wait()
+    assert code == 0, errors
+    expected = unbroken(diverges=(2, 5))
+    check_nothing_lost(tmp_path / "broken", expected)
+    assert "individual 0, attempt 1 of 2: its process ended" in errors
+    assert "individual 2 failed: the loss became nan" in errors
+    assert "individual 5 failed: its process ended" in errors
+    running.check_all_ended()
+
+
+def test_a_search_killed_again_and_again(start, unbroken, tmp_path):
+    """One search on Ray: the driver killed while training, then at a stage, then everything at once, then Ctrl-C."""
+    first = start(engine="ray", seconds=0.5)
+    first.wait_until_training(1)
+    first.check_loopback()
+    first.process.kill()
+    first.check_all_ended()
+    first.wait()
+
+    code, errors = start(engine="ray", kill="between result and tell", at=3).wait()
+    assert code == -signal.SIGKILL, errors
+
+    third = start(engine="ray", seconds=0.5)
+    third.wait_until_training(5)
+    for process in third.all_processes():
+        process.kill()
+    third.check_all_ended()
+    third.wait()
+
+    fourth = start(engine="ray", seconds=0.5)
+    fourth.wait_until_training(7)
+    os.killpg(fourth.process.pid, signal.SIGINT)
+    code, errors = fourth.wait()
+    assert code == 130
+    assert "the same command goes on" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+    fourth.check_all_ended()
+
+    code, errors = start(engine="ray").wait()
+    assert code == 0, errors
+    expected = unbroken()
+    # Those that were being trained when everything was killed may have come to their end unnoticed.
+    noted = Counter(trained(tmp_path / "broken" / "notes"))
+    check_nothing_lost(tmp_path / "broken", expected, retrained=noted - Counter(range(9)))
+    assert max(noted.values()) <= 2
+
+
+def test_a_second_driver_is_refused_and_the_first_goes_on(start, unbroken, tmp_path):
+    first = start(engine="inline", seconds=0.3)
+    first.wait_until_training(0)
+    code, errors = start(engine="inline").wait()
+    assert code == 1
+    assert len(errors.splitlines()) == 1
+    assert f"process {first.process.pid} on" in errors
+    assert first.wait()[0] == 0
+    check_nothing_lost(tmp_path / "broken", unbroken())

@@ -1,0 +1,55 @@
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from evopose2d.evolution.guardian import Guardian, marked_processes
+
+DRIVER = """
+import subprocess, sys, time
+from evopose2d.evolution.guardian import Guardian
+with Guardian() as guardian:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+    print(guardian.mark, child.pid, flush=True)
+    time.sleep(300)
+"""
+
+
+def ended(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def wait_until_ended(pid: int) -> None:
+    deadline = time.monotonic() + 60
+    while not ended(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_killed_driver_started_ends(sent):
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True)
+    mark, pid = driver.stdout.readline().split()
+    assert int(pid) in [process.pid for process in marked_processes(mark)]
+    driver.send_signal(sent)
+    driver.communicate()
+    wait_until_ended(int(pid))
+
+
+def test_what_is_left_ends_with_the_block():
+    with Guardian() as guardian:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+        assert [process.pid for process in marked_processes(guardian.mark)] == [child.pid]
+    assert child.wait() == -signal.SIGKILL
+
+
+def test_other_processes_are_left_alone():
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    with Guardian():
+        pass
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()

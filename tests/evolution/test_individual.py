@@ -1,0 +1,115 @@
+"""One individual, really trained: on a few drawn people, with a network of a few thousand weights."""
+
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from evopose2d.config.loading import load_params
+from evopose2d.config.schema import Params
+from evopose2d.errors import DataError, TrainingError, WeightsError
+from evopose2d.evolution.configuration import network_spec
+from evopose2d.evolution.individual import train_individual
+from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.fitness import fitness
+from evopose2d.genotype import Genotype
+from evopose2d.networks.build import build_network
+from evopose2d.networks.counting import count
+from evopose2d.stages import download, write_tfrecords
+from evopose2d.weights import load_weights
+
+ANCESTOR = [[3, 1, 1, 1], [3, 1, 1, 2], [3, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
+WIDER = [[3, 1, 1, 1], [3, 1, 1, 2], [5, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
+pytestmark = pytest.mark.slow
+TINY = (
+    "dataset.synthetic.train_images=8",
+    "dataset.synthetic.val_images=4",
+    "write_tfrecords.workers=1",
+    "model.input_shape=[64,64]",
+    "model.head_channels=8",
+    f"evolve.ancestor={ANCESTOR}",
+    "evolve.batch_size=8",
+    "evolve.learning_rate=0.01",
+)
+
+
+@pytest.fixture(scope="module")
+def params(tmp_path_factory, project_root) -> Params:
+    """Settings of a tiny search, with its data drawn and written."""
+    folder = tmp_path_factory.mktemp("individual")
+    paths = (f"dataset.root={folder / 'coco'}", f"write_tfrecords.root={folder / 'records'}")
+    settings = load_params(project_root / "params.yaml", [*TINY, *paths])
+    download.run(settings)
+    write_tfrecords.run(settings)
+    return settings
+
+
+def ancestor_spec(**changes) -> IndividualSpec:
+    spec = IndividualSpec(0, 0, None, "", Genotype.from_lists(ANCESTOR), None, epochs=3, seed=5)
+    return replace(spec, **changes)
+
+
+@pytest.fixture(scope="module")
+def ancestor(params):
+    return train_individual(ancestor_spec(), params, None)
+
+
+def test_the_result_is_that_of_the_best_epoch(params, ancestor):
+    result, _ = ancestor
+    losses = [epoch.val_loss for epoch in result.epochs]
+    assert len(losses) == 3
+    best = result.epochs[losses.index(min(losses))]
+    assert (result.val_loss, result.ap) == (best.val_loss, best.val_ap)
+    size = count(network_spec(params.model, result.genotype, 17))
+    assert (result.parameters, result.multiply_adds) == (size.parameters, size.multiply_adds)
+    expected = fitness(losses, size.parameters, target_parameters=5e6, exponent=-0.07)
+    assert result.fitness == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_weights_are_a_file_of_the_individuals_network(params, ancestor, tmp_path):
+    _, weights = ancestor
+    path = tmp_path / "weights.h5"
+    path.write_bytes(weights)
+    network = build_network(replace(params.model, genotype=ANCESTOR), 17, seed=1)
+    assert load_weights(network, path).complete
+
+
+def test_the_same_spec_gives_the_same_individual_and_leaves_nothing_behind(params, ancestor, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    result, weights = train_individual(ancestor_spec(), params, None)
+    assert replace(result, epochs=(), seconds=0) == replace(ancestor[0], epochs=(), seconds=0)
+    assert weights == ancestor[1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_starts_from_its_parents_weights(params, ancestor):
+    parent, weights = ancestor
+    spec = ancestor_spec(number=1, generation=1, parent=0, genotype=Genotype.from_lists(WIDER), epochs=1)
+    child, _ = train_individual(replace(spec, parent_genotype=parent.genotype), params, weights)
+    assert child.epochs[0].loss < parent.epochs[0].loss
+    assert (child.parent, child.generation, child.genotype) == (0, 1, spec.genotype)
+
+
+def test_a_loss_that_is_not_a_number_ends_the_attempt(params):
+    hot = replace(params, evolve=replace(params.evolve, learning_rate=1e30))
+    with pytest.raises(TrainingError, match="the loss became"):
+        train_individual(ancestor_spec(epochs=50), hot, None)
+
+
+def test_damaged_weights_of_a_parent_are_refused(params):
+    spec = ancestor_spec(number=1, parent=0, parent_genotype=Genotype.from_lists(ANCESTOR))
+    with pytest.raises(WeightsError):
+        train_individual(spec, params, b"no weights")
+
+
+def test_missing_records_are_named(params, tmp_path):
+    elsewhere = replace(params, write_tfrecords=replace(params.write_tfrecords, root=str(tmp_path)))
+    with pytest.raises(DataError, match=r"info\.json: not found"):
+        train_individual(ancestor_spec(), elsewhere, None)
+
+
+def test_individuals_after_each_other_leave_little_behind_in_a_worker(params, ancestor):
+    before = psutil.Process().memory_info().rss
+    for number in range(1, 5):
+        train_individual(ancestor_spec(number=number, seed=number, epochs=1), params, None)
+    assert psutil.Process().memory_info().rss - before < 60e6

@@ -1,0 +1,131 @@
+"""Individuals in Ray's worker processes, with a trainer that takes no time."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+import pytest
+from search_doubles import Trainer, make_params, pretend_to_train
+
+from evopose2d.errors import ConfigError, DataError, SearchError
+from evopose2d.evolution.engine import Lost, ParentWeights, Trained
+from evopose2d.evolution.ray_engine import _fitting
+from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.evolution.worker import work, worker_environment
+from evopose2d.evolution.workers import ray_workers
+from evopose2d.genotype import Genotype
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A trainer that tells in its weights where it ran, and fails where it is told to."""
+
+    fails: int = -1
+
+    def __call__(self, spec, params, parent_weights):
+        if spec.number == self.fails:
+            raise DataError("data/tfrecords: no records")
+        result, _ = pretend_to_train(spec, params, parent_weights)
+        seen = (os.getpid(), os.environ.get("MLFLOW_RUN_ID"), os.environ["TF_NUM_INTRAOP_THREADS"], parent_weights)
+        return result, repr(seen).encode()
+
+
+@pytest.fixture
+def spec(tmp_path):
+    genotype = Genotype.from_lists(make_params(tmp_path).evolve.ancestor)
+    return IndividualSpec(0, 0, None, "", genotype, None, epochs=1, seed=0)
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """Let workers import the stand-ins, and give them what a project run has in its environment."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("MLFLOW_RUN_ID", "of the driver")
+
+
+def outcomes(engine, count):
+    found = []
+    while len(found) < count:
+        found += engine.wait(1.0)
+    return {outcome.number: outcome for outcome in found}
+
+
+@pytest.mark.slow
+def test_workers(tmp_path, spec, importable):
+    """One start of Ray for all that needs it."""
+    params = make_params(tmp_path, "evolve.workers=1", "evolve.tasks_per_worker=2")
+    weights = tmp_path / "weights.h5"
+    weights.write_bytes(b"parent's")
+    with ray_workers(params, Witness(fails=4)) as engine:
+        assert engine.wait(0.0) == []
+        seen = []
+        for number in range(4):
+            parent = ParentWeights(0, weights) if number else None
+            engine.submit(replace(spec, number=number), parent)
+            outcome = outcomes(engine, 1)[number]
+            assert isinstance(outcome, Trained)
+            seen.append(eval(outcome.weights))
+        # A worker makes room for a fresh one after two individuals.
+        pids = [pid for pid, *_ in seen]
+        assert len(set(pids)) == 2
+        assert pids[0] == pids[1] and pids[2] == pids[3]
+        assert os.getpid() not in pids
+        assert [run for _, run, _, _ in seen] == [None] * 4
+        assert {threads for _, _, threads, _ in seen} == {"1"}
+        assert [inherited for *_, inherited in seen] == [None, *[b"parent's"] * 3]
+
+        engine.submit(replace(spec, number=4), None)
+        lost = outcomes(engine, 1)[4]
+        assert isinstance(lost, Lost)
+        assert lost.error == "data/tfrecords: no records"
+        assert isinstance(lost.mendable, DataError)
+        assert engine.slots == 1
+
+        with pytest.raises(SearchError, match=r"nowhere\.h5: cannot be read"):
+            engine.submit(replace(spec, number=5), ParentWeights(7, tmp_path / "nowhere.h5"))
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.slow
+def test_more_than_the_machine_has_is_refused(tmp_path, spec, importable):
+    with (
+        pytest.raises(ConfigError, match=r"evolve\.gpus: got 9, but there are only 0 here"),
+        ray_workers(make_params(tmp_path, "evolve.gpus=9"), Trainer(tmp_path)) as engine,
+    ):
+        engine.submit(spec, None)
+
+
+def test_a_cluster_that_is_not_there_is_named(tmp_path, spec):
+    with (
+        pytest.raises(SearchError, match=r"evolve\.ray_address: cannot join 127\.0\.0\.1:1"),
+        ray_workers(make_params(tmp_path, "evolve.ray_address='127.0.0.1:1'"), Trainer(tmp_path)) as engine,
+    ):
+        engine.submit(spec, None)
+
+
+@pytest.mark.parametrize(
+    ("resources", "demand", "fitting"),
+    [
+        ({"CPU": 8.0}, {"CPU": 2.0, "GPU": 0.0}, 4),
+        ({"CPU": 8.0, "GPU": 2.0}, {"CPU": 1.0, "GPU": 0.5}, 4),
+        ({"CPU": 2.0, "GPU": 8.0}, {"CPU": 1.0, "GPU": 1.0}, 2),
+        ({"CPU": 8.0}, {"CPU": 1.0, "GPU": 1.0}, 0),
+        ({"CPU": 1.0}, {"CPU": 0.1}, 10),
+        ({"CPU": 96.0, "TPU": 8.0}, {"CPU": 4.0, "TPU": 4.0}, 2),
+    ],
+)
+def test_how_many_individuals_fit_into_a_machine(resources, demand, fitting):
+    assert _fitting(resources, demand) == fitting
+
+
+def test_a_worker_takes_its_environment_before_it_trains(monkeypatch, tmp_path, spec):
+    for name in ("MLFLOW_RUN_ID", "TF_NUM_INTRAOP_THREADS", "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND"):
+        monkeypatch.setenv(name, "driver's")
+    environment = worker_environment(3.0)
+
+    def look(spec, params, weights):
+        names = ("MLFLOW_RUN_ID", "TF_NUM_INTRAOP_THREADS", "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")
+        return tuple(os.environ.get(name) for name in names)
+
+    assert work(look, spec, make_params(tmp_path), None, environment) == (None, "3", "3", "driver's")

@@ -1,0 +1,356 @@
+"""The driver's rules, with an engine in its own process: no Ray, no TensorFlow."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+from search_doubles import (
+    FileTracker,
+    InlineEngine,
+    Trainer,
+    make_params,
+    population,
+    pretend_to_train,
+    trained,
+)
+
+from evopose2d.errors import DataError, Interrupted, SearchError
+from evopose2d.evolution import search
+from evopose2d.evolution.engine import Lost
+from evopose2d.evolution.lock import driver_lock
+from evopose2d.evolution.sampler import State
+from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.evolution.store import SearchStore
+
+
+def run(params, tracker=None, **engine):
+    return search.run(params, tracker, engine=partial(InlineEngine, **engine))
+
+
+def test_a_search_finishes_all_of_its_individuals(tmp_path):
+    params = make_params(tmp_path)
+    rows = run(params)
+    individuals = population(params)
+    assert [each.number for each in individuals] == list(range(9))
+    assert [each.generation for each in individuals] == [0, 1, 1, 1, 1, 2, 2, 2, 2]
+    assert all(each.state is State.COMPLETE for each in individuals)
+    ranked = sorted(individuals, key=lambda each: each.fitness)
+    assert [row["number"] for row in rows] == [each.number for each in ranked[:5]]
+
+
+def test_every_individual_leaves_its_weights_and_its_result(tmp_path):
+    params = make_params(tmp_path)
+    run(params)
+    store = SearchStore(Path(params.evolve.root))
+    results = {result.number: result for result in store.results()}
+    for individual in population(params):
+        result = results[individual.number]
+        assert (result.genotype, result.parent, result.fitness, result.ap, result.val_loss, result.parameters) == (
+            individual.genotype,
+            individual.parent,
+            individual.fitness,
+            individual.ap,
+            individual.val_loss,
+            individual.parameters,
+        )
+        assert len(result.epochs) == (4 if individual.number == 0 else 2)
+        expected, weights = pretend_to_train_again(params, store, result)
+        assert (store.read_weights(individual.number), result) == (weights, expected)
+
+
+def pretend_to_train_again(params, store, result):
+    inherited = None if result.parent is None else store.read_weights(result.parent)
+    spec = IndividualSpec(
+        result.number,
+        result.generation,
+        result.parent,
+        result.mutation,
+        result.genotype,
+        None,
+        len(result.epochs),
+        result.seed,
+    )
+    return pretend_to_train(spec, params, inherited)
+
+
+@pytest.mark.parametrize(("slots", "order_seed"), [(1, 0), (3, 1), (100, 2)])
+def test_the_population_does_not_depend_on_the_number_of_workers(tmp_path, slots, order_seed):
+    alone = make_params(tmp_path / "alone")
+    run(alone, slots=1)
+    several = make_params(tmp_path / "several")
+    run(several, slots=slots, order_seed=order_seed)
+    assert population(several) == population(alone)
+
+
+def test_no_more_individuals_are_trained_at_once_than_there_are_slots(tmp_path):
+    params = make_params(tmp_path)
+    engine = InlineEngine(params, slots=3)
+    search.run(params, engine=lambda params: engine)
+    assert engine.most_at_once == 3
+
+
+def test_steady_state_asks_only_for_free_slots(tmp_path):
+    params = make_params(tmp_path, "evolve.schedule=steady-state")
+    engine = InlineEngine(params, slots=3)
+    search.run(params, engine=lambda params: engine)
+    assert engine.most_at_once == 3
+    individuals = population(params)
+    assert len(individuals) == 9
+    # Children of children come before the ancestor's fourth: nobody waited for a generation.
+    assert max(each.generation for each in individuals[:6]) >= 2
+
+
+def test_without_inheritance_children_start_from_random_weights(tmp_path):
+    params = make_params(tmp_path, "evolve.inheritance=none", "evolve.generations=1")
+    handed = []
+
+    def note(spec, params, weights):
+        handed.append((spec.parent, spec.parent_genotype, weights))
+        return pretend_to_train(spec, params, weights)
+
+    run(params, trainer=note)
+    assert [parent for parent, _, _ in handed] == [None, 0, 0, 0, 0]
+    assert all(genotype is None and weights is None for _, genotype, weights in handed)
+
+
+def test_a_search_at_its_end_trains_nothing_and_says_the_same(tmp_path):
+    params = make_params(tmp_path)
+    rows = run(params)
+
+    def refuse(spec, params, weights):
+        raise AssertionError("trained again")
+
+    assert run(params, trainer=refuse) == rows
+
+
+def test_an_extended_search_goes_on_as_if_it_had_been_longer_from_the_start(tmp_path):
+    longer = make_params(tmp_path / "longer", "evolve.generations=3")
+    run(longer)
+    extended = make_params(tmp_path / "extended", "evolve.generations=1")
+    run(extended)
+    extended = make_params(tmp_path / "extended", "evolve.generations=3")
+    run(extended)
+    assert population(extended) == population(longer)
+
+
+def test_an_individual_that_always_fails_fails_after_its_attempts_and_the_search_goes_on(tmp_path, caplog):
+    params = make_params(tmp_path)
+    tracker = FileTracker(tmp_path / "tracked")
+    notes = tmp_path / "notes"
+    attempts = Counter()
+
+    def train(spec, params, weights):
+        attempts[spec.number] += 1
+        return Trainer(notes, diverges=(2, 6))(spec, params, weights)
+
+    run(params, tracker, trainer=train)
+    individuals = population(params)
+    assert [each.number for each in individuals if each.state is State.FAILED] == [2, 6]
+    assert len(individuals) == 9
+    assert attempts == Counter(dict.fromkeys(range(9), 1) | {2: 2, 6: 2})
+    failure = SearchStore(Path(params.evolve.root)).read_failure(2)
+    assert (failure.attempts, failure.error) == (2, "the loss became nan in epoch 1, step 1")
+    assert sorted(tracker.lines()) == [(n, "failed" if n in (2, 6) else "complete") for n in range(9)]
+    assert "individual 2 failed: the loss became nan" in caplog.text
+
+
+def test_a_failed_individual_stays_failed_when_the_search_goes_on(tmp_path):
+    params = make_params(tmp_path)
+    run(params, trainer=Trainer(tmp_path / "notes", diverges=(2,)))
+    before = population(params)
+    run(params)
+    assert population(params) == before
+
+
+def test_a_search_whose_ancestor_fails_says_why(tmp_path):
+    params = make_params(tmp_path)
+    with pytest.raises(SearchError, match=r"failed.*individual 0: the loss became nan") as raised:
+        run(params, trainer=Trainer(tmp_path / "notes", diverges=(0,)))
+    assert "\n" not in str(raised.value)
+
+
+def test_what_every_individual_would_fail_by_stops_the_search_at_once(tmp_path):
+    params = make_params(tmp_path)
+
+    class Engine(InlineEngine):
+        def wait(self, timeout):
+            spec, _ = self._tasks.pop()
+            return [Lost(spec.number, "no records", mendable=DataError("data/tfrecords: no records"))]
+
+    with pytest.raises(DataError, match="no records"):
+        search.run(params, engine=Engine)
+    run(params)
+    assert all(each.state is State.COMPLETE for each in population(params))
+
+
+def test_a_search_without_unseen_neighbours_ends_cleanly(tmp_path, caplog):
+    # Kernels and repeats are fixed and every block has one channel unit: two strides can change, no more.
+    ancestor = "[[3,1,1,2],[3,1,1,2],[3,1,1,1],[3,1,1,1],[3,1,1,1],[3,1,1,2],[3,1,1,1]]"
+    narrow = ("evolve.space.kernels=[3]", "evolve.space.repeats=[1,1]", "evolve.space.stride_blocks=1")
+    params = make_params(tmp_path, f"evolve.ancestor={ancestor}", *narrow)
+    with caplog.at_level(logging.WARNING):
+        rows = run(params)
+    assert len(rows) == len(population(params)) == 2
+    assert "the search ends after 2 individuals" in caplog.text
+    run(params)
+    assert [each.state for each in population(params)] == [State.COMPLETE] * 2
+
+
+def test_a_second_driver_is_refused(tmp_path):
+    params = make_params(tmp_path)
+    with driver_lock(Path(params.evolve.root) / "driver.lock"), pytest.raises(SearchError, match="runs this search"):
+        run(params)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_says_how_far_it_came_and_the_search_goes_on(tmp_path, sent):
+    unbroken = make_params(tmp_path / "unbroken")
+    run(unbroken)
+    params = make_params(tmp_path / "stopped")
+    notes = tmp_path / "notes"
+
+    def stop_at_four(spec, params, weights):
+        if spec.number == 4:
+            os.kill(os.getpid(), sent)
+        return Trainer(notes)(spec, params, weights)
+
+    with pytest.raises(Interrupted, match=r"stopped with \d of 9 individuals done; the same command goes on") as told:
+        run(params, trainer=stop_at_four)
+    assert told.value.exit_status == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run(params, trainer=Trainer(notes))
+    assert population(params) == population(unbroken)
+    assert sorted(trained(notes)) == list(range(9))
+
+
+def test_a_second_ctrl_c_breaks_off(tmp_path):
+    def insist(spec, params, weights):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return pretend_to_train(spec, params, weights)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(make_params(tmp_path), trainer=insist)
+
+
+def test_results_count_even_if_the_study_is_lost(tmp_path):
+    params = make_params(tmp_path)
+    run(params)
+    before = population(params)
+    (Path(params.evolve.root) / "study.journal").unlink()
+    engine = InlineEngine(params)
+    search.run(params, engine=lambda params: engine)
+    assert population(params) == before
+    assert engine.submitted == []
+
+
+def test_a_result_of_another_individual_does_not_count(tmp_path):
+    params = make_params(tmp_path)
+    run(params)
+    before = population(params)
+    root = Path(params.evolve.root)
+    (root / "study.journal").unlink()
+    for name in ("weights.h5", "result.json"):
+        (root / "individuals" / "0003" / name).write_bytes((root / "individuals" / "0002" / name).read_bytes())
+    engine = InlineEngine(params)
+    search.run(params, engine=lambda params: engine)
+    assert population(params) == before
+    assert engine.submitted == [3]
+
+
+def test_a_truncated_result_is_trained_again(tmp_path):
+    unbroken = make_params(tmp_path / "unbroken")
+    run(unbroken)
+    params = make_params(tmp_path / "truncated")
+
+    class Store(SearchStore):
+        def write_result(self, result):
+            super().write_result(result)
+            if result.number == 3:
+                path = self.folder(3) / "result.json"
+                path.write_bytes(path.read_bytes()[:100])
+                raise Interrupted("killed here")
+
+    with pytest.raises(Interrupted):
+        search.run(params, engine=InlineEngine, store=Store)
+    engine = InlineEngine(params)
+    search.run(params, engine=lambda params: engine)
+    assert 3 in engine.submitted
+    assert population(params) == population(unbroken)
+    assert (Path(params.evolve.root) / "individuals" / "0003" / "result.damaged").exists()
+
+
+class BrokenTracker(FileTracker):
+    def recorded(self):
+        raise ConnectionError("no server")
+
+    def finished(self, result, folder):
+        raise ConnectionError("no server")
+
+
+def test_tracking_that_fails_does_not_stop_the_search_and_is_made_up_for(tmp_path, caplog):
+    params = make_params(tmp_path)
+    tracker = FileTracker(tmp_path / "tracked")
+    run(params, BrokenTracker(tmp_path / "tracked"), trainer=Trainer(tmp_path / "notes", diverges=(2,)))
+    assert len(population(params)) == 9
+    assert "tracking individual 0 failed, the search goes on: ConnectionError('no server')" in caplog.text
+    assert [number for number, _ in tracker.lines()] == [2]
+    run(params, tracker)
+    assert sorted(tracker.recorded()) == list(range(9))
+    run(params, tracker)
+    assert sorted(tracker.recorded()) == list(range(9))
+
+
+FULL_DISK = """
+import resource
+import sys
+from pathlib import Path
+import search_doubles as doubles
+from evopose2d.errors import EvoPoseError
+from evopose2d.evolution import search
+
+def fill_the_disk_at_five(spec, params, weights):
+    if spec.number == 5:
+        # The system lets no file grow beyond this: a real write fails half way, as on a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    return doubles.pretend_to_train(spec, params, weights)
+
+params = doubles.make_params(Path(sys.argv[1]))
+try:
+    search.run(params, engine=lambda params: doubles.InlineEngine(params, fill_the_disk_at_five))
+except EvoPoseError as error:
+    sys.exit(f"evopose2d: {error}")
+"""
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half_written(tmp_path):
+    unbroken = make_params(tmp_path / "unbroken")
+    run(unbroken)
+    stopped = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "full")],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+    )
+    assert stopped.returncode == 1
+    assert len(stopped.stderr.splitlines()) == 1
+    assert "individuals/0005/weights.h5: cannot be written (File too large)" in stopped.stderr
+    params = make_params(tmp_path / "full")
+    assert list((Path(params.evolve.root) / "individuals" / "0005").iterdir()) == []
+    run(params)
+    assert population(params) == population(unbroken)
+
+
+def test_the_driver_imports_neither_tensorflow_nor_keras():
+    code = (
+        "import sys, evopose2d.evolution.search, evopose2d.cli.app; "
+        "print([name for name in ('tensorflow', 'keras', 'jax') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

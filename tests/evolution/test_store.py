@@ -1,0 +1,98 @@
+import errno
+import json
+import logging
+import os
+
+import pytest
+from search_doubles import make_params, pretend_to_train
+
+from evopose2d.errors import SearchError
+from evopose2d.evolution.spec import IndividualFailure, IndividualSpec
+from evopose2d.evolution.store import SearchStore, writing
+from evopose2d.genotype import Genotype
+
+
+@pytest.fixture
+def params(tmp_path):
+    return make_params(tmp_path)
+
+
+@pytest.fixture
+def trained(params):
+    """A child's result and its weights."""
+    genotype = Genotype.from_lists(params.evolve.ancestor)
+    spec = IndividualSpec(7, 2, 3, "block 1 kernel 3→5", genotype, genotype, epochs=3, seed=11)
+    return pretend_to_train(spec, params, b"")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return SearchStore(tmp_path / "search")
+
+
+def test_a_result_comes_back_as_it_was_written(store, trained):
+    result, weights = trained
+    store.write_weights(result.number, weights)
+    store.write_result(result)
+    assert store.read_result(7) == result
+    assert store.read_weights(7) == weights
+    assert store.results() == [result]
+    assert {path.name for path in store.folder(7).iterdir()} == {"weights.h5", "result.json"}
+
+
+def test_a_result_names_the_measures_of_the_weights_that_are_kept(store, trained):
+    result, weights = trained
+    best = min(result.epochs, key=lambda epoch: epoch.val_loss)
+    store.write_weights(result.number, weights)
+    store.write_result(result)
+    content = json.loads((store.folder(7) / "result.json").read_text())
+    assert (content["val_loss"], content["ap"]) == (best.val_loss, best.val_ap)
+
+
+def test_a_failure_comes_back_as_it_was_written(store, trained):
+    genotype = trained[0].genotype
+    failure = IndividualFailure(3, 1, 0, "block 2 repeats 1→2", genotype, 3, "the loss became nan", "Traceback: ...")
+    store.write_failure(failure)
+    assert store.read_failure(3) == failure
+    assert store.read_result(3) is None
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[: len(text) // 2], lambda text: "", lambda text: "{}"])
+def test_a_damaged_result_counts_as_absent_and_is_kept_beside(store, trained, damage, caplog):
+    result, weights = trained
+    store.write_weights(result.number, weights)
+    store.write_result(result)
+    path = store.folder(7) / "result.json"
+    damaged = damage(path.read_text())
+    path.write_text(damaged)
+    with caplog.at_level(logging.WARNING):
+        assert store.read_result(7) is None
+    assert str(path) in caplog.text
+    assert not path.exists()
+    assert path.with_suffix(".damaged").read_text() == damaged
+
+
+def test_a_result_without_weights_counts_as_absent(store, trained):
+    store.write_result(trained[0])
+    assert store.read_result(7) is None
+
+
+def test_sweeping_removes_what_a_killed_driver_left(store, trained):
+    result, weights = trained
+    store.write_weights(result.number, weights)
+    (store.folder(7) / ".weights-ab12.h5").write_bytes(b"half")
+    store.sweep()
+    assert [path.name for path in store.folder(7).iterdir()] == ["weights.h5"]
+
+
+def test_missing_weights_of_a_parent_are_named(store):
+    with pytest.raises(SearchError, match=r"0004/weights\.h5: cannot be read"):
+        store.read_weights(4)
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path):
+    path = tmp_path / "weights.h5"
+    with pytest.raises(SearchError) as raised, writing(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert str(raised.value).startswith(f"{path}: cannot be written (No space left on device)")
+    assert "\n" not in str(raised.value)
