@@ -73,11 +73,12 @@ class Running:
                     assert connection.laddr.ip in ("127.0.0.1", "::1", "::ffff:127.0.0.1"), (process, connection)
 
     def check_all_ended(self) -> None:
-        wait_until(lambda: not self.all_processes())
+        # Left to themselves, Ray's agents end a minute after the driver.
+        wait_until(lambda: not self.all_processes(), patience=30)
 
 
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_until(condition, patience: float = PATIENCE) -> None:
+    deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

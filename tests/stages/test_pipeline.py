@@ -1,6 +1,7 @@
 """The real stages, on data and a network of a few seconds, as people run them."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -144,6 +145,33 @@ def test_interrupt_says_how_to_go_on(records: Path):
     assert process.returncode == 130
     assert "the same command goes on" in errors
     assert "Traceback" not in errors
+
+
+def test_own_folder_of_five_keypoints_goes_through_every_stage(records: Path, tmp_path: Path, project_root: Path):
+    own, project = tmp_path / "foxes", tmp_path / "project"
+    shutil.copytree(records / "data/coco", own, ignore=shutil.ignore_patterns("dataset.json", "detections"))
+    for path in (own / "annotations").iterdir():
+        path.write_text(json.dumps(_with_five_keypoints(json.loads(path.read_text()))))
+    project.mkdir()
+    make_project(project, project_root)
+    change_params(project, {"dataset.source": str(own)})
+    for stage in ("download", "write-tfrecords", "train", "validate"):
+        run(project, "evopose2d", stage)
+    described = json.loads((project / "models/pose/network.json").read_text())["keypoints"]
+    assert described["names"][1] == "left_paw"
+    assert described["flip_permutation"] == [0, 2, 1, 4, 3]
+    results = json.loads((project / "results/keypoints_val2017.json").read_text())
+    assert {len(result["keypoints"]) for result in results} == {15}
+
+
+def _with_five_keypoints(content: dict) -> dict:
+    kept = (0, 9, 10, 15, 16)
+    for person in content["annotations"]:
+        person["keypoints"] = [value for index in kept for value in person["keypoints"][3 * index : 3 * index + 3]]
+        person["num_keypoints"] = sum(visibility > 0 for visibility in person["keypoints"][2::3])
+    names = ["nose", "left_paw", "right_paw", "left_foot", "right_foot"]
+    content["categories"] = [{"id": 1, "name": "fox", "keypoints": names, "skeleton": [[1, 2], [1, 3]]}]
+    return content
 
 
 def test_missing_records_are_told_in_one_line(tmp_path: Path, project_root: Path):
