@@ -126,6 +126,7 @@ def check_nothing_lost(folder: Path, expected, *overrides, retrained: Counter | 
     again = Counter(trained(folder / "notes"))
     again.subtract(each.number for each in complete)
     assert +again == (retrained or Counter())
+    assert list(store.root.rglob("individuals/*/.*")) == []
     assert sorted(FileTracker(folder / "tracked").lines()) == [(each.number, each.state) for each in expected]
 
 

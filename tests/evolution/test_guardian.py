@@ -43,7 +43,7 @@ def test_what_is_left_ends_with_the_block():
     with Guardian() as guardian:
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
         assert [process.pid for process in marked_processes(guardian.mark)] == [child.pid]
-    assert child.wait() == -signal.SIGKILL
+    assert child.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_other_processes_are_left_alone():

@@ -12,6 +12,7 @@ import yaml
 _TINY = {
     "dataset.synthetic.train_images": 10,
     "dataset.synthetic.val_images": 5,
+    "dataset.synthetic.test_images": 3,
     "model.genotype": [
         [3, 1, 1, 1],
         [3, 1, 1, 2],

@@ -48,6 +48,20 @@ def test_training_is_tracked_with_the_data_it_used(project: Path):
     assert {"people.png", "precision_recall.png", "keypoints_val2017.json"} <= artifacts
 
 
+def test_detections_and_test_dev_are_judged(project: Path, tmp_path: Path):
+    copy = tmp_path / "project"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".git", ".dvc"))
+    run(copy, "evopose2d", "validate", "validate.boxes=detections", "validate.nms=soft-oks")
+    assert set(json.loads((copy / "reports/validate/metrics.json").read_text())) == _FIGURES | {"people"}
+    run(copy, "evopose2d", "validate", "validate.split=test-dev", "validate.boxes=detections")
+    results = json.loads((copy / "results/keypoints_test-dev2017.json").read_text())
+    listed = json.loads((copy / "data/coco/annotations/image_info_test-dev2017.json").read_text())["images"]
+    assert {result["image_id"] for result in results} <= {image["id"] for image in listed}
+    assert json.loads((copy / "reports/validate/metrics.json").read_text()) == {"people": len(results)}
+    assert (copy / "reports/validate/ap_by_oks.csv").read_text().split() == ["oks,ap"]
+    assert not (copy / "reports/validate/precision_recall.png").exists()
+
+
 def test_second_repro_does_nothing(project: Path):
     assert "up to date" in run(project, "dvc", "repro").stdout
 

@@ -68,7 +68,7 @@ def main() -> None:
             return
         for process in left:
             with contextlib.suppress(psutil.Error):
-                pass
+                process.kill()
         psutil.wait_procs(left, timeout=1)
 
 

@@ -148,7 +148,8 @@ def _metrics(result: TrainingResult) -> dict[str, float]:
 
 def _write_report(result: TrainingResult, folder: Path) -> None:
     write_json(folder / "metrics.json", {"best_epoch": result.best.epoch, **_metrics(result)})
-    write_csv(folder / "history.csv", [asdict(epoch) for epoch in result.epochs])
+    rows = [asdict(epoch) for epoch in result.epochs]
+    write_csv(folder / "history.csv", list(rows[0]), [list(row.values()) for row in rows])
     columns = ("loss", "val_loss", "learning_rate")
     history = {name: [getattr(epoch, name) for epoch in result.epochs] for name in columns}
     save_figure(training_curves(history), folder / "curves.png")

@@ -1,5 +1,6 @@
 """The ``validate`` stage: COCO's ten figures of the trained network, with curves and pictures."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +57,18 @@ def _metrics(judgement: Judgement) -> dict[str, float]:
 
 def _write_report(judge: Judge, judgement: Judgement, collector: CropCollector, metrics: dict[str, float]) -> None:
     folder = layout.VALIDATE_REPORT
+    shutil.rmtree(folder, ignore_errors=True)
     write_json(folder / "metrics.json", metrics)
     save_figure(draw_people(judge, judgement, collector.sample()), folder / "people.png")
     ap = judgement.ap
+    # DVC expects its tables of every run: without ground truth they hold no rows.
+    by_threshold = [] if ap is None else zip(ap.thresholds.round(2), ap.ap_by_threshold, strict=True)
+    write_csv(folder / "ap_by_oks.csv", ("oks", "ap"), by_threshold)
+    precision = [] if ap is None else [ap.precision_at(0.5), ap.precision_at(0.75), ap.precision_at()]
+    by_recall = [] if ap is None else zip(ap.recall.round(2), *precision, strict=True)
+    write_csv(folder / "precision_recall.csv", ("recall", "oks_50", "oks_75", "mean"), by_recall)
     if ap is None:
         return
-    by_threshold = zip(ap.thresholds.round(2).tolist(), ap.ap_by_threshold.tolist(), strict=True)
-    write_csv(folder / "ap_by_oks.csv", [{"oks": oks, "ap": value} for oks, value in by_threshold])
-    precision = {"oks_50": ap.precision_at(0.5), "oks_75": ap.precision_at(0.75), "mean": ap.precision_at()}
-    rows = zip(ap.recall.round(2).tolist(), *(column.tolist() for column in precision.values()), strict=True)
-    names = ("recall", *precision)
-    write_csv(folder / "precision_recall.csv", [dict(zip(names, row, strict=True)) for row in rows])
     save_figure(oks_threshold_curve(ap.thresholds, ap.ap_by_threshold), folder / "ap_by_oks.png")
-    labelled = {"OKS 0.50": precision["oks_50"], "OKS 0.75": precision["oks_75"], "mean": precision["mean"]}
+    labelled = dict(zip(("OKS 0.50", "OKS 0.75", "mean"), precision, strict=True))
     save_figure(precision_recall_curves(ap.recall, labelled), folder / "precision_recall.png")

@@ -88,7 +88,7 @@ def _scalp(look: Look, half: float) -> Skin | None:
 def _face(bones: Skeleton, axes: Array, look: Look, depth: float, half: float) -> Iterator[Solid]:
     left, up, forward = bones.head_frame[2]
     tip = bones.head + axes @ (0.0, -0.14, 0.98)
-    nose = axes * (0.17, 0.2, 0.2)
+    nose = axes * (0.18, 0.21, 0.22)
     behind = forward < -0.05
     yield Ball(depth + (-0.002 if behind else 0.004) * bones.scale, Label.NOSE, tip, nose, darker(look.skin, 1.04))
     for sign in (1.0, -1.0):
@@ -106,14 +106,14 @@ def _face(bones: Skeleton, axes: Array, look: Look, depth: float, half: float) -
 def _eye(spot: Array, bones: Skeleton, look: Look, depth: float, half: float, open_share: float) -> Iterator[Solid]:
     left, up = bones.head_frame[:, 0] * half, bones.head_frame[:, 1] * half
     above = depth + 0.002 * bones.scale
-    radius = max(0.075 * half, 0.55)
+    radius = max(0.09 * half, 0.6)
     yield Mark(above + 0.0005 * bones.scale, capsule(spot, spot, radius, radius), (34.0, 26.0, 24.0))
     if half < _SMALL_FACE:
         return
-    wide = 0.17 * open_share
-    white = np.stack([spot + wide * left, spot - wide * left, spot + 0.095 * up, spot - 0.095 * up])
+    wide = 0.2 * open_share
+    white = np.stack([spot + wide * left, spot - wide * left, spot + 0.115 * up, spot - 0.115 * up])
     yield Mark(above, white, _WHITE)
-    brow = spot + 0.22 * up
+    brow = spot + 0.25 * up
     ends = brow + 0.19 * open_share * left, brow - 0.19 * open_share * left
     yield Mark(above, capsule(*ends, 0.035 * half, 0.035 * half), darker(look.hair_color, 0.8), 0.9)
 

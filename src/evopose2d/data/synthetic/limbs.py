@@ -13,9 +13,9 @@ from evopose2d.data.synthetic.wardrobe import Look
 # the trunk are to be seen whole, thighs begin under the shirt.
 _ARM_NEARER, _LEG_FARTHER = 0.03, -0.08
 # Half thickness in body heights at shoulder, elbow, elbow, wrist, wrist, fingers.
-_UPPER_ARM, _FOREARM, _HAND = (0.03, 0.026), (0.0255, 0.0175), (0.019, 0.015)
+_UPPER_ARM, _FOREARM, _HAND = (0.03, 0.026), (0.026, 0.019), (0.021, 0.017)
 # The same at hip, knee, knee, ankle, heel, toes.
-_THIGH, _SHIN, _SHOE = (0.055, 0.04), (0.039, 0.024), (0.026, 0.02)
+_THIGH, _SHIN, _SHOE = (0.055, 0.041), (0.04, 0.026), (0.028, 0.022)
 
 
 def arm_solids(bones: Skeleton, body: Proportions, look: Look, side: int) -> Iterator[Solid]:

@@ -12,7 +12,7 @@ from evopose2d.data.synthetic.skeleton import Array, LimbAngles, Pose, Proportio
 Arms = tuple[LimbAngles, LimbAngles]
 
 _CHILD = Proportions(
-    thigh=0.215, shin=0.205, foot=0.11, torso=0.30, neck=0.05, head=0.19, shoulder=0.105, hip=0.055,
+    thigh=0.215, shin=0.205, foot=0.11, torso=0.30, neck=0.05, head=0.2, shoulder=0.105, hip=0.055,
     upper_arm=0.155, forearm=0.135, girth=1.1,
 )  # fmt: skip
 _CHILD_SHARE = 0.14
@@ -25,7 +25,7 @@ def sample_proportions(rng: Generator) -> Proportions:
     names = [field.name for field in fields(base) if field.name != "girth"]
     factors = rng.normal(1.0, 0.05, len(names)).clip(0.88, 1.12).tolist()
     lengths = {name: getattr(base, name) * factor for name, factor in zip(names, factors, strict=True)}
-    return Proportions(**lengths, girth=base.girth * rng.uniform(0.85, 1.28))
+    return Proportions(**lengths, girth=base.girth * rng.uniform(0.92, 1.32))
 
 
 def sample_pose(rng: Generator) -> Pose:

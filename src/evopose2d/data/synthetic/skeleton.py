@@ -28,9 +28,9 @@ class Proportions:
     shin: float = 0.24
     sole: float = 0.042
     foot: float = 0.105
-    torso: float = 0.295
+    torso: float = 0.29
     neck: float = 0.055
-    head: float = 0.135
+    head: float = 0.15
     shoulder: float = 0.108
     hip: float = 0.056
     upper_arm: float = 0.165
