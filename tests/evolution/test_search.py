@@ -95,6 +95,19 @@ def test_no_more_individuals_are_trained_at_once_than_there_are_slots(tmp_path):
     assert engine.most_at_once == 3
 
 
+@pytest.mark.parametrize("schedule", ["generational", "steady-state"])
+def test_a_search_waits_until_there_are_machines(tmp_path, schedule):
+    params = make_params(tmp_path, f"evolve.schedule={schedule}")
+
+    class Growing(InlineEngine):
+        def wait(self, timeout):
+            self.slots = 2
+            return super().wait(timeout)
+
+    search.run(params, engine=partial(Growing, slots=0))
+    assert [each.state for each in population(params)] == [State.COMPLETE] * 9
+
+
 def test_steady_state_asks_only_for_free_slots(tmp_path):
     params = make_params(tmp_path, "evolve.schedule=steady-state")
     engine = InlineEngine(params, slots=3)
@@ -123,10 +136,19 @@ def test_a_search_at_its_end_trains_nothing_and_says_the_same(tmp_path):
     params = make_params(tmp_path)
     rows = run(params)
 
-    def refuse(spec, params, weights):
-        raise AssertionError("trained again")
+    class Idle:
+        """What is not even started."""
 
-    assert run(params, trainer=refuse) == rows
+        def __init__(self, params):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            pass
+
+    assert search.run(params, engine=Idle) == rows
 
 
 def test_an_extended_search_goes_on_as_if_it_had_been_longer_from_the_start(tmp_path):
@@ -180,12 +202,18 @@ def test_what_every_individual_would_fail_by_stops_the_search_at_once(tmp_path):
 
     class Engine(InlineEngine):
         def wait(self, timeout):
-            spec, _ = self._tasks.pop()
-            return [Lost(spec.number, "no records", mendable=DataError("data/tfrecords: no records"))]
+            lost = [Lost(1, "no records", mendable=DataError("data/tfrecords: no records"))]
+            return super().wait(timeout) if self.submitted == [0] else lost + self._finish(2)
+
+        def _finish(self, number):
+            self._tasks = [task for task in self._tasks if task[0].number == number]
+            return super().wait(0.0)
 
     with pytest.raises(DataError, match="no records"):
         search.run(params, engine=Engine)
-    run(params)
+    engine = InlineEngine(params)
+    search.run(params, engine=lambda params: engine)
+    assert engine.submitted == [1, 3, 4, 5, 6, 7, 8]
     assert all(each.state is State.COMPLETE for each in population(params))
 
 
@@ -214,6 +242,7 @@ def test_a_stop_says_how_far_it_came_and_the_search_goes_on(tmp_path, sent):
     run(unbroken)
     params = make_params(tmp_path / "stopped")
     notes = tmp_path / "notes"
+    handler = signal.getsignal(signal.SIGINT)
 
     def stop_at_four(spec, params, weights):
         if spec.number == 4:
@@ -223,7 +252,7 @@ def test_a_stop_says_how_far_it_came_and_the_search_goes_on(tmp_path, sent):
     with pytest.raises(Interrupted, match=r"stopped with \d of 9 individuals done; the same command goes on") as told:
         run(params, trainer=stop_at_four)
     assert told.value.exit_status == 130
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
     run(params, trainer=Trainer(notes))
     assert population(params) == population(unbroken)
     assert sorted(trained(notes)) == list(range(9))

@@ -152,6 +152,8 @@ def test_interrupt_says_how_to_go_on(records: Path):
         env=environment_of(),
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that runs tests in the background hands down an ignored Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _wait_for(lambda: list(records.glob("checkpoints/train/*/state.npz")), process)
     process.send_signal(signal.SIGINT)

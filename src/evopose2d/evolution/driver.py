@@ -96,15 +96,16 @@ class Driver:
         self._reconcile()
         while True:
             self._ask()
-            self._dispatch()
-            self._show(self._status())
-            if not self._running:
+            if self._at_end():
                 break
+            self._show(self._status())
+            self._dispatch()
             outcomes = self._engine.wait(_WAIT)
             for outcome in outcomes:
                 del self._running[outcome.number]
             self._dispatch()
-            for outcome in outcomes:
+            # A failure may end the search: what has been trained is kept first.
+            for outcome in sorted(outcomes, key=lambda outcome: isinstance(outcome, Lost)):
                 self._settle(outcome)
             self._check_stop()
         if self._end_reason:
@@ -125,6 +126,10 @@ class Driver:
             self._estimate.learn(self._store.read_result(told[-1]))
         for individual in history.individuals:
             self._take_up(individual)
+
+    def _at_end(self) -> bool:
+        nobody_left = not self._running and not self._waiting
+        return nobody_left and (len(self._individuals) >= self._total or bool(self._end_reason))
 
     def _ask(self) -> None:
         """Ask for as many individuals as can be proposed, and not for more than can be put to use."""
@@ -261,7 +266,7 @@ class Driver:
             duration(result.seconds),
             self._done(),
             self._total,
-            "" if not left else f", about {duration(left)} left",
+            "" if left is None else f", about {duration(left)} left",
         )
 
     def _give_up(self, failure: IndividualFailure) -> None:
@@ -305,6 +310,8 @@ class Driver:
         )
 
     def _remaining(self) -> float | None:
+        if self._done() >= self._total:
+            return None
         now = time.monotonic()
         spent = [now - since for since in self._running.values()]
         return self._estimate.seconds(self._individuals, spent, self._engine.slots)

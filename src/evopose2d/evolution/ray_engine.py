@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import signal
 import socket
 import time
@@ -67,6 +68,7 @@ class RayEngine:
         """Start or join Ray when the first individual comes: a search that is at its end needs none."""
         if self._task is not None:
             return
+        logger.info("starting workers")
         self._exit.enter_context(Guardian())
         _start(self._evolve)
         self._exit.callback(ray.shutdown)
@@ -121,7 +123,7 @@ class RayEngine:
             cause = error.cause
             mendable = cause if isinstance(cause, EvoPoseError) and not isinstance(cause, TrainingError) else None
             text = str(cause) if isinstance(cause, EvoPoseError) else repr(cause)
-            return Lost(number, _one_line(text), str(error), mendable)
+            return Lost(number, _one_line(text), _uncoloured(str(error)), mendable)
         except RayError as error:
             return Lost(number, _one_line(f"its process ended: {type(error).__name__}"), str(error))
         return Trained(number, result, weights)
@@ -204,3 +206,7 @@ def _fitting(resources: Mapping[str, float], demand: Mapping[str, float]) -> int
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:_ERROR_LENGTH]
+
+
+def _uncoloured(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
