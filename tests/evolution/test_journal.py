@@ -1,4 +1,4 @@
-import os
+from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
@@ -45,7 +45,7 @@ def test_an_entry_that_was_not_written_to_its_end_is_taken_off(path, sampler, ke
 
 
 def _refuse_to_wait(lock):
-    os.symlink(lock._lock_target_file, lock._lock_file)
+    Path(lock._lock_file).symlink_to(lock._lock_target_file)
     return True
 
 
