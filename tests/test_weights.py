@@ -10,7 +10,14 @@ from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import WeightsError
 from evopose2d.networks.build import build_network
 from evopose2d.networks.evopose2d import IMAGE_MEAN, IMAGE_STD
-from evopose2d.weights import load_weights, read_metadata, save_weights
+from evopose2d.weights import (
+    layer_arrays,
+    load_weights,
+    read_arrays,
+    read_metadata,
+    save_weights,
+    set_layer_arrays,
+)
 
 _SMALL = ModelConfig(
     architecture="evopose2d",
@@ -249,3 +256,32 @@ def test_weights_of_another_layer_kind_are_mismatched(saved):
     report = load_weights(_network(), saved, strict=False)
 
     assert report.mismatched == ("stem_conv (network has kernel, file kernel, bias)",)
+
+
+def test_arrays_are_those_of_the_network(saved):
+    network = _network(seed=1)
+
+    np.testing.assert_equal(read_arrays(saved), layer_arrays(network))
+    np.testing.assert_equal(read_arrays(saved.read_bytes()), layer_arrays(network))
+
+
+def test_arrays_go_back_into_a_network(saved):
+    network = _network(seed=2)
+    set_layer_arrays(network, read_arrays(saved))
+
+    _assert_same_weights(network, _network(seed=1))
+
+
+def test_arrays_of_the_original_have_the_networks_names(reference):
+    arrays = read_arrays(reference / "evopose_tiny_ref.h5")
+
+    assert set(arrays["block1a_dwconv"]) == {"kernel"}
+    assert set(arrays["block1a_se_reduce"]) == {"kernel", "bias"}
+
+
+def test_unusable_content_is_one_line(saved):
+    with pytest.raises(WeightsError, match=r"^weights in memory: cannot be read as HDF5: [^\n]+$"):
+        read_arrays(saved.read_bytes()[:1000])
+    _edited(saved, _set_nan)
+    with pytest.raises(WeightsError, match="stem_bn holds values that are not finite"):
+        read_arrays(saved.read_bytes())

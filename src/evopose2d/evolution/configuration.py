@@ -9,9 +9,9 @@ import numpy as np
 
 from evopose2d.config.schema import AugmentationConfig, EvolveConfig, ModelConfig, Params, TrainConfig
 from evopose2d.errors import ConfigError
-from evopose2d.evolution.sampler import EvolutionSampler
+from evopose2d.evolution.sampler import EvolutionSampler, Individual
 from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.genotype import Genotype, SearchSpace, describe_mutation
 from evopose2d.networks.counting import NetworkSize, count
 from evopose2d.networks.scaling import NetworkSpec, describe
 
@@ -95,6 +95,27 @@ def total_individuals(evolve: EvolveConfig) -> int:
 def individual_seed(search_seed: int, number: int) -> int:
     """Return an individual's own seed, 0 .. 2**31 - 1: whoever trains it, and whenever, it is the same."""
     return int(np.random.SeedSequence([search_seed, number]).generate_state(1)[0]) >> 1
+
+
+def individual_spec(evolve: EvolveConfig, individual: Individual, parent: Individual | None) -> IndividualSpec:
+    """Say what an individual is to be trained from.
+
+    Args:
+        evolve: section ``evolve``.
+        individual: who is to be trained.
+        parent: whose mutation it is; None for the ancestor.
+    """
+    inherits = parent is not None and evolve.inheritance != "none"
+    return IndividualSpec(
+        number=individual.number,
+        generation=individual.generation,
+        parent=individual.parent,
+        mutation="" if parent is None else describe_mutation(parent.genotype, individual.genotype),
+        genotype=individual.genotype,
+        parent_genotype=parent.genotype if parent is not None and inherits else None,
+        epochs=evolve.ancestor_epochs if parent is None else evolve.child_epochs,
+        seed=individual_seed(evolve.seed, individual.number),
+    )
 
 
 def individual_params(params: Params, spec: IndividualSpec) -> Params:

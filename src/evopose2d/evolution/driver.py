@@ -10,10 +10,10 @@ from optuna.study import Study
 
 from evopose2d.config.schema import Params
 from evopose2d.errors import Interrupted, SearchError
-from evopose2d.evolution.configuration import individual_seed, total_individuals
+from evopose2d.evolution.configuration import individual_spec, total_individuals
 from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
 from evopose2d.evolution.journal import fail
-from evopose2d.evolution.progress import Status, TimeLeft, duration
+from evopose2d.evolution.progress import Status, TimeLeft, describe, duration
 from evopose2d.evolution.sampler import (
     EvolutionSampler,
     Individual,
@@ -28,7 +28,7 @@ from evopose2d.evolution.spec import IndividualFailure, IndividualResult, Indivi
 from evopose2d.evolution.stopping import StopRequest
 from evopose2d.evolution.store import SearchStore, writing
 from evopose2d.evolution.tracker import BackgroundTracking
-from evopose2d.genotype import NoUnseenNeighbour, describe_mutation
+from evopose2d.genotype import NoUnseenNeighbour
 
 logger = logging.getLogger(__name__)
 
@@ -190,17 +190,7 @@ class Driver:
 
     def _spec(self, individual: Individual) -> IndividualSpec:
         parent = None if individual.parent is None else self._individuals[individual.parent]
-        inherits = parent is not None and self._evolve.inheritance != "none"
-        return IndividualSpec(
-            number=individual.number,
-            generation=individual.generation,
-            parent=individual.parent,
-            mutation="" if parent is None else describe_mutation(parent.genotype, individual.genotype),
-            genotype=individual.genotype,
-            parent_genotype=parent.genotype if parent is not None and inherits else None,
-            epochs=self._evolve.ancestor_epochs if parent is None else self._evolve.child_epochs,
-            seed=individual_seed(self._evolve.seed, individual.number),
-        )
+        return individual_spec(self._evolve, individual, parent)
 
     def _settle(self, outcome: Trained | Lost) -> None:
         if isinstance(outcome, Trained):
@@ -255,19 +245,8 @@ class Driver:
         self._tracking.finished(result)
         self._estimate.learn(result)
         left = self._remaining()
-        logger.info(
-            "individual %d (generation %d%s): fitness %.3f, AP %.3f, %.2f M parameters, %s; %d of %d done%s",
-            result.number,
-            result.generation,
-            f", {result.mutation}" if result.mutation else "",
-            result.fitness,
-            result.ap,
-            result.parameters / 1e6,
-            duration(result.seconds),
-            self._done(),
-            self._total,
-            "" if left is None else f", about {duration(left)} left",
-        )
+        later = "" if left is None else f", about {duration(left)} left"
+        logger.info("%s; %d of %d done%s", describe(result), self._done(), self._total, later)
 
     def _give_up(self, failure: IndividualFailure) -> None:
         """Tell the study of an individual whose failure is written, then the tracker."""

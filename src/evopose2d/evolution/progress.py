@@ -68,6 +68,13 @@ def render(status: Status) -> RenderableType:
     return table
 
 
+def describe(result: IndividualResult) -> str:
+    """Tell what became of an individual, in one line."""
+    origin = f"generation {result.generation}" + (f", {result.mutation}" if result.mutation else "")
+    measured = f"fitness {result.fitness:.3f}, AP {result.ap:.3f}, {result.parameters / 1e6:.2f} M parameters"
+    return f"individual {result.number} ({origin}): {measured}, {duration(result.seconds)}"
+
+
 def duration(seconds: float) -> str:
     """Write a duration for people: ``90 s``, ``3 min``, ``2 h 05 min``."""
     if seconds < 100:

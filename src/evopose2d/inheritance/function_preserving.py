@@ -2,16 +2,20 @@
 
 Growth is exact. Larger kernels get a ring of zeros; new channels start at random, but what the parent computes
 reads nothing of them, so that gradients reach them and the function stays; a new repeat of a block is an identity,
-since its last batch normalisation has scale zero (Goyal et al., arXiv 1706.02677, section 5.1).
+since its last batch normalisation has scale zero (Goyal et al., arXiv 1706.02677, section 5.1). Growing a trained
+network without changing its function is Net2Net's idea (Chen et al., arXiv 1511.05641).
 
-What is lost, channels and kernel rings, is predicted linearly from what stays, with covariances told from the
-weights alone (``statistics``). Of channels those stay from which all can best be told. At last each batch
-normalisation gets the mean and variance that go with the child's weights: those of the parent, changed as the
-estimates changed, and plain estimates for new channels. So the child's first validation sees it as its first
-training step does.
+What is lost (channels, kernel rings, pixels where a stride doubles) is predicted linearly from what stays, with
+covariances told from the weights alone (``statistics``); of channels those stay from which all can best be told. A
+skip connection that the parent lacks cannot be undone, but what it adds is made small beside what its block gives.
+
+At last each normalisation gets the mean and variance that go with the child's weights: those of the parent, changed
+as the estimates changed, and plain estimates for new channels. So validation sees the child as training does, whose
+batches have their own statistics: left alone, moving averages would take hundreds of steps to arrive there.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,6 +37,17 @@ from evopose2d.networks.scaling import NetworkSpec
 
 _TINY = 1e-12
 _GAINED_SKIP_SCALE = 4.0
+_MOST_GROWTH = 100.0  # of a variance: more is a fault of the estimate
+
+
+@dataclass(frozen=True)
+class _Parent:
+    """What is known of the parent: its weights and, by convolution, what it reads, gives, and how far apart."""
+
+    weights: LayerArrays
+    read: Mapping[str, Features]
+    given: Mapping[str, Features]
+    spacing: Mapping[str, float]
 
 
 def preserve_function(
@@ -49,58 +64,58 @@ def preserve_function(
     Returns:
         Arrays of the names, shapes and dtype of ``initial``.
     """
-    read: dict[str, Features] = {}
-    given: dict[str, Features] = {}
-    for convolution, features, result in walk(parent, parent_weights):
-        read[convolution.name], given[convolution.name] = features, result
-    sources = channel_sources(parent, child, readings(parent, parent_weights, read))
+    known = _known(parent, parent_weights)
+    sources = channel_sources(parent, child, readings(parent, parent_weights, known.read))
     weights = {name: dict(layer) for name, layer in initial.items()}
-    spacing, old_spacing = pixel_spacing(child), pixel_spacing(parent)
-    skippable = {f"{block.name}_project_conv" for block in child.blocks if block.has_skip}
+    spacing = pixel_spacing(child)
     for convolution in convolutions(child):
-        name = convolution.name
-        if name in read:
-            ratio = spacing[name] / old_spacing[name]
-            _transfer(convolution, parent_weights, weights, sources, read[name], ratio)
-        elif name in skippable:
-            _silence(convolution, weights)
+        if convolution.name in known.read:
+            _transfer(convolution, known, weights, sources, spacing[convolution.name])
+    _silence_new_repeats(child, known, weights)
     _soften_gained_skips(parent, child, weights)
-    for convolution, _, result in walk(child, weights):
+    for convolution, _, given in walk(child, weights):
         channels = sources[convolution.gives]
-        if convolution.name in given:
-            _recentre(convolution, weights, channels, result, given[convolution.name])
-        else:
-            _recentre(convolution, weights, np.full_like(channels, NEW), result, result)
+        if convolution.name not in known.given:
+            channels = np.full_like(channels, NEW)
+        _recentre(convolution, weights, channels, given, known.given.get(convolution.name, given))
     return weights
 
 
+def _known(spec: NetworkSpec, weights: LayerArrays) -> _Parent:
+    steps = list(walk(spec, weights))
+    return _Parent(
+        weights,
+        read={convolution.name: read for convolution, read, _ in steps},
+        given={convolution.name: given for convolution, _, given in steps},
+        spacing=pixel_spacing(spec),
+    )
+
+
 def _transfer(
-    convolution: Convolution,
-    parent: LayerArrays,
-    child: LayerArrays,
-    sources: Mapping[str, Sources],
-    read: Features,
-    spacing: float,
+    convolution: Convolution, parent: _Parent, child: LayerArrays, sources: Mapping[str, Sources], spacing: float
 ) -> None:
-    initial = kernel_of(child, convolution)
+    """Replace a convolution's initial weights and those of its normalisation."""
+    name, norm = convolution.name, convolution.norm
     inputs, outputs = sources[convolution.reads], sources[convolution.gives]
-    kernel = kernel_of(parent, convolution)
-    if kernel.shape[:2] != initial.shape[:2] or spacing != 1:
-        kernel = kernels.resized(kernel, initial.shape[0], spacing)
+    kernel, initial = kernel_of(parent.weights, convolution), kernel_of(child, convolution)
+    coarsening = spacing / parent.spacing[name]
+    if kernel.shape[:2] != initial.shape[:2] or coarsening != 1:
+        kernel = kernels.resized(kernel, initial.shape[0], coarsening)
     if convolution.kind is Kind.DEPTHWISE:
         kernel = kernels.channelwise(kernel, initial, outputs)
     else:
-        kernel = kernels.mixing(kernel, initial, inputs, outputs, read.covariance)
+        kernel = kernels.mixing(kernel, initial, inputs, outputs, parent.read[name].covariance)
     set_kernel(child, convolution, kernel)
-    for layer in (convolution.name, convolution.norm):
-        for name in set(child[layer]) - {"kernel"} if layer else ():
-            child[layer][name] = kernels.vector(parent[layer][name], child[layer][name], outputs)
+    for layer, vector in [(norm, vector) for vector in child[norm]] if norm else [(name, "bias")]:
+        child[layer][vector] = kernels.vector(parent.weights[layer][vector], child[layer][vector], outputs)
 
 
-def _silence(convolution: Convolution, weights: LayerArrays) -> None:
-    """Make a new repeat an identity; its other weights are random, so that its scale has a gradient."""
-    gamma = weights[convolution.norm]["gamma"]
-    weights[convolution.norm] |= {"gamma": np.zeros_like(gamma)}
+def _silence_new_repeats(child: NetworkSpec, parent: _Parent, weights: LayerArrays) -> None:
+    """Make new repeats identities; their other weights are random, so that the scale that is zero has a gradient."""
+    for block in child.blocks:
+        if block.has_skip and f"{block.name}_project_conv" not in parent.read:
+            norm = weights[f"{block.name}_project_bn"]
+            norm["gamma"] = np.zeros_like(norm["gamma"])
 
 
 def _soften_gained_skips(parent: NetworkSpec, child: NetworkSpec, weights: LayerArrays) -> None:
@@ -138,5 +153,6 @@ def _recentre(
     norm = weights[convolution.norm]
     mean, variance = norm["moving_mean"], norm["moving_variance"]
     growth = (now.variance + _TINY) / (before.variance[channels] + _TINY)
+    growth = growth.clip(1 / _MOST_GROWTH, _MOST_GROWTH)
     norm["moving_mean"] = np.where(new, now.mean, mean + shift).astype(mean.dtype)
     norm["moving_variance"] = np.where(new, now.variance, variance * growth).astype(variance.dtype)

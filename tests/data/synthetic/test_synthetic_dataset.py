@@ -3,9 +3,12 @@ import hashlib
 import io
 import json
 import multiprocessing
+import subprocess
+import sys
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from pycocotools.coco import COCO
 
@@ -155,3 +158,36 @@ def test_a_killed_process_is_told(tmp_path):
     with pytest.raises(DataError, match="killed"):
         write(tmp_path, workers=2, progress=kill, train_images=80)
     assert not (tmp_path / TRAIN).exists()
+
+
+def test_what_a_killed_run_was_writing_is_removed(tmp_path):
+    unfinished = tmp_path / "train2017/.000000000004-x1y2.jpg"
+    unfinished.parent.mkdir()
+    unfinished.write_bytes(b"half")
+    write(tmp_path, train_images=1, val_images=1, test_images=0)
+    assert [path.name for path in (tmp_path / "train2017").iterdir()] == ["000000000001.jpg"]
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_parent(tmp_path):
+    code = """
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+    from evopose2d.config.schema import SyntheticConfig
+    from evopose2d.data.synthetic import write_synthetic_dataset
+    config = SyntheticConfig(seed=1, train_images=4000, val_images=1, test_images=0)
+    write_synthetic_dataset(Path(sys.argv[1]), config, workers=2, progress=lambda count: print(count, flush=True))
+"""
+    script = tmp_path / "draw.py"
+    script.write_text(code)
+    with subprocess.Popen([sys.executable, script, tmp_path / "drawn"], stdout=subprocess.PIPE) as parent:
+        parent.stdout.readline()
+        children = psutil.Process(parent.pid).children(recursive=True)
+        parent.kill()
+    assert len(children) >= 2
+    _, alive = psutil.wait_procs(children, timeout=60)
+    for child in alive:
+        child.kill()
+    assert not alive
+    assert not (tmp_path / "drawn" / TRAIN).exists()

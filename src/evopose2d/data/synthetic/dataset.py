@@ -4,6 +4,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -93,9 +94,7 @@ def write_synthetic_dataset(
     """
     sizes = {TRAIN: config.train_images, VAL: config.val_images, TEST: config.test_images}
     for split in sizes:
-        for name in (split.annotations, split.detections):
-            if name is not None:
-                (root / name).unlink(missing_ok=True)
+        _clear(root, split)
     drawn = {
         split: _draw_split(root, config.seed, split, size, workers or _cores(), progress)
         for split, size in sizes.items()
@@ -108,6 +107,15 @@ def write_synthetic_dataset(
         write_json(root / split.annotations, _annotation_file(split, images), indent=None)
         people = sum(len(each.annotations) for each in images)
         _logger.info("%s: %d images, %d annotations", split.folder, len(images), people)
+
+
+def _clear(root: Path, split: Split) -> None:
+    """Remove a split's annotations and detections, and what a killed run was just writing."""
+    for name in (split.annotations, split.detections):
+        if name is not None:
+            (root / name).unlink(missing_ok=True)
+    for unfinished in (root / split.folder).glob(".[0-9]*-*.jpg"):
+        unfinished.unlink()
 
 
 def _cores() -> int:
@@ -138,9 +146,7 @@ def _in_order(tasks: list[Task], workers: int) -> Iterator[list[DrawnImage]]:
         return
     # Not forked: the parent may hold threads and locks (TensorFlow's, say) that a forked child would inherit.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)
-    )
+    executor = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_begin_worker)
     with executor, _cancelling(executor):
         try:
             yield from executor.map(_write_images, tasks)
@@ -148,6 +154,19 @@ def _in_order(tasks: list[Task], workers: int) -> Iterator[list[DrawnImage]]:
             raise DataError(
                 f"a process that draws images was killed (out of memory?): got {workers} workers, use fewer"
             ) from error
+
+
+def _begin_worker() -> None:
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent was killed: it would wait for its next task for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextlib.contextmanager
