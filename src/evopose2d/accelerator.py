@@ -5,7 +5,6 @@ backend (``KERAS_BACKEND=jax``: TPU, GPU, CPU through ``keras.distribution``). T
 """
 
 import contextlib
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +14,6 @@ import tensorflow as tf
 
 from evopose2d.config.schema import AcceleratorConfig
 from evopose2d.errors import ConfigError
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,9 @@ class Accelerator:
     replicas: int
     jit_compile: bool
     strategy: tf.distribute.Strategy | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.replicas} {self.device} device(s), XLA {'on' if self.jit_compile else 'off'}"
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
@@ -69,7 +69,6 @@ def prepare(config: AcceleratorConfig) -> Accelerator:
     kind, devices = _jax_devices(config.device) if on_jax else _tensorflow_devices(config.device)
     strategy = _distribute(devices, on_jax=on_jax) if len(devices) > 1 else None
     jit_compile = config.xla == "always" or (config.xla == "auto" and kind != "cpu")
-    logger.info("computing on %d %s device(s), %s, XLA %s", len(devices), kind, policy, "on" if jit_compile else "off")
     return Accelerator(device=kind, replicas=len(devices), jit_compile=jit_compile, strategy=strategy)
 
 

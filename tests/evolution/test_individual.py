@@ -5,7 +5,6 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.errors import DataError, TrainingError, WeightsError
 from evopose2d.evolution.configuration import network_spec
@@ -15,33 +14,16 @@ from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
 from evopose2d.networks.build import build_network
 from evopose2d.networks.counting import count
-from evopose2d.stages import download, write_tfrecords
 from evopose2d.weights import load_weights
 
 ANCESTOR = [[3, 1, 1, 1], [3, 1, 1, 2], [3, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
 WIDER = [[3, 1, 1, 1], [3, 1, 1, 2], [5, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
 pytestmark = pytest.mark.slow
-TINY = (
-    "dataset.synthetic.train_images=8",
-    "dataset.synthetic.val_images=4",
-    "write_tfrecords.workers=1",
-    "model.input_shape=[64,64]",
-    "model.head_channels=8",
-    f"evolve.ancestor={ANCESTOR}",
-    "evolve.batch_size=8",
-    "evolve.learning_rate=0.01",
-)
 
 
 @pytest.fixture(scope="module")
-def params(tmp_path_factory, project_root) -> Params:
-    """Settings of a tiny search, with its data drawn and written."""
-    folder = tmp_path_factory.mktemp("individual")
-    paths = (f"dataset.root={folder / 'coco'}", f"write_tfrecords.root={folder / 'records'}")
-    settings = load_params(project_root / "params.yaml", [*TINY, *paths])
-    download.run(settings)
-    write_tfrecords.run(settings)
-    return settings
+def params(tiny_params) -> Params:
+    return tiny_params
 
 
 def ancestor_spec(**changes) -> IndividualSpec:

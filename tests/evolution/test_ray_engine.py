@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import ray
 from search_doubles import Trainer, make_params, pretend_to_train
 
 from evopose2d.errors import ConfigError, DataError, SearchError
@@ -57,26 +58,28 @@ def test_workers(tmp_path, spec, importable):
     params = make_params(tmp_path, "evolve.workers=1", "evolve.tasks_per_worker=2")
     weights = tmp_path / "weights.h5"
     weights.write_bytes(b"parent's")
-    with ray_workers(params, Witness(fails=4)) as engine:
+    with ray_workers(params, Witness(fails=5)) as engine:
         assert engine.wait(0.0) == []
         seen = []
-        for number in range(4):
+        for number in range(5):
             parent = ParentWeights(0, weights) if number else None
-            engine.submit(replace(spec, number=number), parent)
+            engine.submit(replace(spec, number=number, parent=0 if number else None), parent)
             outcome = outcomes(engine, 1)[number]
             assert isinstance(outcome, Trained)
             seen.append(eval(outcome.weights))
         # A worker makes room for a fresh one after two individuals.
         pids = [pid for pid, *_ in seen]
-        assert len(set(pids)) == 2
-        assert pids[0] == pids[1] and pids[2] == pids[3]
+        assert len(set(pids)) == 3
+        assert pids[1] == pids[2] and pids[3] == pids[4]
         assert os.getpid() not in pids
-        assert [run for _, run, _, _ in seen] == [None] * 4
-        assert {threads for _, _, threads, _ in seen} == {"1"}
-        assert [inherited for *_, inherited in seen] == [None, *[b"parent's"] * 3]
+        assert [run for _, run, _, _ in seen] == [None] * 5
+        # Nobody trains beside the ancestor, so it has the whole machine.
+        everything = str(round(ray.cluster_resources()["CPU"]))
+        assert [threads for _, _, threads, _ in seen] == [everything, *["1"] * 4]
+        assert [inherited for *_, inherited in seen] == [None, *[b"parent's"] * 4]
 
-        engine.submit(replace(spec, number=4), None)
-        lost = outcomes(engine, 1)[4]
+        engine.submit(replace(spec, number=5), None)
+        lost = outcomes(engine, 1)[5]
         assert isinstance(lost, Lost)
         assert lost.error == "data/tfrecords: no records"
         assert isinstance(lost.mendable, DataError)

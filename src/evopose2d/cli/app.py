@@ -1,5 +1,6 @@
 """The subcommands."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -73,3 +74,26 @@ def validate(
     from evopose2d.stages import validate
 
     show(validate.run(settings), title="COCO keypoint AP", as_json=as_json)
+
+
+@app.command()
+def inspect_inheritance(
+    overrides: Overrides = None,
+    params: ParamsFile = PARAMS_FILE,
+    more: Set = "",
+    as_json: AsJson = False,
+    individual: Annotated[int, typer.Option(min=0, help="Individual of the search in evolve.root.")] = 0,
+    weights: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Instead: weights of a network with model.genotype.")
+    ] = None,
+    per_kind: Annotated[int, typer.Option(min=1, help="Children of each kind of mutation.")] = 4,
+    train: Annotated[bool, typer.Option("--train", help="Measure after the child's training, not at birth.")] = False,
+) -> None:
+    """Measure the loss of a trained individual's children under every inheritance rule, over its own."""
+    settings = load_settings(params, overrides, more)
+    from evopose2d.evolution import births
+
+    parent = births.parent_of_file(settings, weights) if weights else births.parent_of_search(settings, individual)
+    import_tensorflow()
+    title = f"val loss of children {'after their training' if train else 'at birth'}, over their parent's (median)"
+    show(births.inspect_births(settings, parent, per_kind=per_kind, train=train), title=title, as_json=as_json)

@@ -1,5 +1,6 @@
 """The search's subcommands."""
 
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -32,5 +33,7 @@ def run(overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set
     """Run the search, or go on with it where it stopped."""
     settings = load_settings(params, overrides, more)
     from evopose2d.evolution import search
+    from evopose2d.evolution.preparation import bring_data_up_to_date
 
+    bring_data_up_to_date(settings, Path.cwd())
     show(search.run(settings), title="best individuals", as_json=as_json)

@@ -24,7 +24,7 @@ from evopose2d.evolution.engine import Lost, ParentWeights, Trained, Trainer
 from evopose2d.evolution.guardian import Guardian
 from evopose2d.evolution.individual import train_individual
 from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.worker import work, worker_environment
+from evopose2d.evolution.worker import work, work_alone, worker_environment
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +47,11 @@ class RayEngine:
         self._evolve = params.evolve
         self._trainer = trainer
         self._params = with_absolute_paths(params)
-        self._environment = worker_environment(params.evolve.cpus)
         self._running: dict[Any, int] = {}
         self._parents: OrderedDict[int, Any] = OrderedDict()
         self._task: Any = None
-        self._shared: tuple[Any, ...] = ()
+        self._lone_task: Any = None
+        self._shared: Any = None
         self._slots = 0
         self._slots_until = -math.inf
         self._exit = ExitStack()
@@ -72,15 +72,22 @@ class RayEngine:
         self._exit.enter_context(Guardian())
         _start(self._evolve)
         self._exit.callback(ray.shutdown)
-        self._task = ray.remote(
-            num_cpus=self._evolve.cpus,
-            num_gpus=self._evolve.gpus,
-            resources={"TPU": self._evolve.tpus} if self._evolve.tpus else None,
-            max_retries=0,
-            max_calls=self._evolve.tasks_per_worker,
-        )(work)
-        self._shared = (ray.put(self._params), ray.put(self._environment))
+        devices = {
+            "num_gpus": self._evolve.gpus,
+            "resources": {"TPU": self._evolve.tpus} if self._evolve.tpus else None,
+            "max_retries": 0,
+        }
+        self._task = ray.remote(num_cpus=self._evolve.cpus, max_calls=self._evolve.tasks_per_worker, **devices)(work)
+        # Its worker has threads for more processors than a child gets, so it makes room at once.
+        self._lone_task = ray.remote(num_cpus=self._lone_cpus(), max_calls=1, **devices)(work_alone)
+        self._shared = ray.put(self._params)
         self._check_room()
+
+    def _lone_cpus(self) -> float:
+        """Give the processors of an individual that nobody trains beside: all of this machine, a share elsewhere."""
+        if self._evolve.ray_address is not None:
+            return self._evolve.cpus
+        return max(self._evolve.cpus, ray.cluster_resources().get("CPU", 0))
 
     @property
     def slots(self) -> int:
@@ -100,8 +107,10 @@ class RayEngine:
         """
         self._connect()
         weights = None if parent is None else self._parent_weights(parent)
-        params, environment = self._shared
-        reference = self._task.remote(self._trainer, spec, params, weights, environment)
+        # The ancestor trains before all others can.
+        alone = spec.parent is None
+        task, cpus = (self._lone_task, self._lone_cpus()) if alone else (self._task, self._evolve.cpus)
+        reference = task.remote(self._trainer, spec, self._shared, weights, worker_environment(cpus))
         self._running[reference] = spec.number
 
     def wait(self, timeout: float) -> list[Trained | Lost]:

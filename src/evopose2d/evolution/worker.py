@@ -40,3 +40,14 @@ def work(
     for name in _NOT_INHERITED:
         os.environ.pop(name, None)
     return trainer(spec, params, parent_weights)
+
+
+def work_alone(
+    trainer: Trainer,
+    spec: IndividualSpec,
+    params: Params,
+    parent_weights: bytes | None,
+    environment: Mapping[str, str],
+) -> tuple[IndividualResult, bytes]:
+    """As ``work``, under another name: Ray keeps how often a worker is reused by the function's."""
+    return work(trainer, spec, params, parent_weights, environment)

@@ -39,6 +39,7 @@ def run(params: Params) -> dict[str, Any]:
     """
     records = read_info(Path(params.write_tfrecords.root) / "train")
     accelerator = prepare(params.accelerator)
+    logger.info("computing on %s, %s", accelerator, params.accelerator.precision)
     accelerator.check_batch(params.train.batch_size, "train.batch_size")
     folder = layout.CHECKPOINTS / _identity(params, records)[:16]
     model = build_model(params, records, accelerator)

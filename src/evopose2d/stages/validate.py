@@ -1,5 +1,6 @@
 """The ``validate`` stage: COCO's ten figures of the trained network, with curves and pictures."""
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from evopose2d.tracking import tracked_run
 from evopose2d.visualization.curves import oks_threshold_curve, precision_recall_curves
 from evopose2d.visualization.style import save_figure
 
+logger = logging.getLogger(__name__)
+
 _PICTURED_KEYPOINTS = 8  # a person of fewer labelled keypoints shows little of a pose
 
 
@@ -29,6 +32,7 @@ def run(params: Params) -> dict[str, Any]:
         COCO's figures and the val loss; for test-dev, which has no ground truth, the number of people alone.
     """
     accelerator = prepare(params.accelerator)
+    logger.info("computing on %s, %s", accelerator, params.accelerator.precision)
     accelerator.check_batch(params.validate.batch_size, "validate.batch_size")
     with accelerator.scope():
         model = load_pose_model(layout.MODEL, synchronized=accelerator.replicas > 1)
