@@ -59,6 +59,14 @@ class SearchStore:
         """Return the file of an individual's weights."""
         return self.folder(number) / "weights.h5"
 
+    def result_path(self, number: int) -> Path:
+        """Return the file of an individual's result."""
+        return self.folder(number) / "result.json"
+
+    def failure_path(self, number: int) -> Path:
+        """Return the file that says why an individual could not be trained."""
+        return self.folder(number) / "failure.json"
+
     def read_weights(self, number: int) -> bytes:
         """Read an individual's weight file.
 
@@ -87,7 +95,7 @@ class SearchStore:
         Raises:
             SearchError: the disk does not take it; nothing is left of it.
         """
-        path = self._result_path(result.number)
+        path = self.result_path(result.number)
         with writing(path):
             write_json(path, result.to_json())
 
@@ -97,7 +105,7 @@ class SearchStore:
         Raises:
             SearchError: the disk does not take it; nothing is left of it.
         """
-        path = self._failure_path(failure.number)
+        path = self.failure_path(failure.number)
         with writing(path):
             write_json(path, failure.to_json())
 
@@ -106,7 +114,7 @@ class SearchStore:
 
         A damaged one counts as none. It is kept beside, with a warning.
         """
-        result = _read(self._result_path(number), IndividualResult.from_json)
+        result = _read(self.result_path(number), IndividualResult.from_json)
         if result is not None and not self.weights_path(number).is_file():
             logger.warning("%s: missing, individual %d counts as not trained", self.weights_path(number), number)
             return None
@@ -114,7 +122,7 @@ class SearchStore:
 
     def read_failure(self, number: int) -> IndividualFailure | None:
         """Read why an individual could not be trained; None where nothing says so. As ``read_result`` otherwise."""
-        return _read(self._failure_path(number), IndividualFailure.from_json)
+        return _read(self.failure_path(number), IndividualFailure.from_json)
 
     def results(self) -> list[IndividualResult]:
         """Read the results of all individuals that have one, by number."""
@@ -124,7 +132,7 @@ class SearchStore:
 
     def set_aside(self, number: int) -> None:
         """Rename a result and a failure that are not those of the study's individual, so that neither counts."""
-        for path in (self._result_path(number), self._failure_path(number)):
+        for path in (self.result_path(number), self.failure_path(number)):
             if path.exists():
                 _set_aside(path, "belongs to another individual")
 
@@ -132,12 +140,6 @@ class SearchStore:
         """Remove the temporary files that a killed driver left; only the driver may do so."""
         for path in self.root.glob("individuals/*/.*"):
             path.unlink()
-
-    def _result_path(self, number: int) -> Path:
-        return self.folder(number) / "result.json"
-
-    def _failure_path(self, number: int) -> Path:
-        return self.folder(number) / "failure.json"
 
 
 @contextlib.contextmanager

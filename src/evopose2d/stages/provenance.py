@@ -33,13 +33,18 @@ def dvc_digests(lock: Path = Path("dvc.lock")) -> dict[str, str]:
     return {out["path"]: str(out.get("md5", "")) for stage in stages.values() for out in stage.get("outs", ())}
 
 
+def provenance_tags() -> dict[str, str]:
+    """Return the code's commit, where there is one, and the data's digests, as tags of a run."""
+    commit = git_commit()
+    digests = {f"dvc.{path}": value for path, value in dvc_digests().items()}
+    return {"git_commit": commit, **digests} if commit else digests
+
+
 def log_provenance(tracked: TrackedRun, params: Params, sections: Sequence[str]) -> None:
     """Log the settings of the named sections, the code's commit and the data's digests."""
     tracked.log_params({name: asdict(getattr(params, name)) for name in sections})
     digests = dvc_digests()
-    tags = {f"dvc.{path}": value for path, value in digests.items()}
-    commit = git_commit()
-    tracked.log_tags({"git_commit": commit, **tags} if commit else tags)
+    tracked.log_tags(provenance_tags())
     for path, context in ((params.dataset.root, "dataset"), (params.write_tfrecords.root, "records")):
         if path in digests:
             tracked.log_dataset(params.dataset.source, digests[path], context, {"path": path})

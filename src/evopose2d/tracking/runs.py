@@ -1,12 +1,8 @@
-"""MLflow: what people compare. It can be rebuilt from what the project's own files hold.
-
-A tracking server that does not answer costs a warning, never the work that was to be tracked.
-"""
+"""The MLflow run of a stage."""
 
 import contextlib
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +14,10 @@ from mlflow.exceptions import MlflowException
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.files import write_text
+from evopose2d.tracking.connection import connect, experiment_id, one_line
+from evopose2d.tracking.models import log_keras_model
 
 logger = logging.getLogger(__name__)
-
-# MLflow's own default waits minutes for a server that is down, again for every call.
-_RETRIES = "2"
 
 
 class TrackedRun:
@@ -55,7 +50,7 @@ class TrackedRun:
 
     def log_model(self, model: Any, name: str = "network") -> None:  # noqa: ANN401 - a Keras model
         """Log a Keras model of one input and one output with its signature, the batch size left open."""
-        self._attempt(lambda: _log_keras_model(model, name))
+        self._attempt(lambda: log_keras_model(model, name))
 
     def _attempt(self, action: Callable[[], Any]) -> None:
         if self.run_id is None:
@@ -63,7 +58,7 @@ class TrackedRun:
         try:
             action()
         except (MlflowException, OSError) as error:
-            logger.warning("MLflow did not take a record: %s", _one_line(error))
+            logger.warning("MLflow did not take a record: %s", one_line(error))
 
 
 @contextlib.contextmanager
@@ -85,7 +80,6 @@ def tracked_run(
     Yields:
         The run. It ends as failed if the block raises.
     """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
     active = _start(config, name, tags, resume_file)
     if active is None:
         yield TrackedRun(None)
@@ -115,35 +109,13 @@ def _start(
     resumed = resume_file.read_text().strip() if resume_file is not None and resume_file.exists() else None
     joined = os.environ.get("MLFLOW_RUN_ID")
     try:
+        client = connect(config)
         if not joined:
-            mlflow.set_experiment(config.experiment)
-            # Lets the web page open with training runs instead of language model traces.
-            mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
+            mlflow.set_experiment(experiment_id=experiment_id(client, config.experiment))
         with contextlib.suppress(MlflowException):
             if resumed and not joined:
                 return mlflow.start_run(run_id=resumed, log_system_metrics=True, tags=dict(tags))
         return mlflow.start_run(run_name=name, log_system_metrics=True, tags=dict(tags))
     except (MlflowException, OSError) as error:
-        logger.warning("MLflow does not answer, this run is not tracked: %s", _one_line(error))
+        logger.warning("MLflow does not answer, this run is not tracked: %s", one_line(error))
         return None
-
-
-def _one_line(error: Exception) -> str:
-    # A tracking address may hold a password.
-    return re.sub(r"//[^/@\s]*@", "//***@", " ".join(str(error).split()))[:300]
-
-
-def _log_keras_model(model: Any, name: str) -> None:  # noqa: ANN401 - a Keras model
-    import keras
-    import mlflow.keras
-    import numpy as np
-    from mlflow.models import ModelSignature
-    from mlflow.types.schema import Schema, TensorSpec
-
-    def schema(tensor: Any, label: str) -> Schema:  # noqa: ANN401 - a symbolic tensor
-        return Schema([TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), label)])
-
-    signature = ModelSignature(inputs=schema(model.inputs[0], "images"), outputs=schema(model.outputs[0], "heatmaps"))
-    # Named here, because MLflow would otherwise load the model once more in a process of its own to find them.
-    requirements = [f"keras=={keras.__version__}", keras.backend.backend(), "evopose2d"]
-    mlflow.keras.log_model(model, name=name, signature=signature, pip_requirements=requirements)

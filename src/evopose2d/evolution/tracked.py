@@ -1,0 +1,111 @@
+"""A search with its view in MLflow: begun with it, ended with it, or rebuilt afterwards."""
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evopose2d.config.schema import Params
+from evopose2d.errors import Interrupted
+from evopose2d.evolution import search
+from evopose2d.evolution.archive import SearchArchive, read_search
+from evopose2d.evolution.champion import register_champion
+from evopose2d.evolution.lock import driver_lock
+from evopose2d.evolution.recorder import SearchRecorder
+from evopose2d.evolution.store import SearchStore
+from evopose2d.tracking.connection import TrackingError, answering
+from evopose2d.tracking.search_runs import SearchRuns
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search gave.
+
+    Attributes:
+        best: a row for each of the best individuals, best first.
+        runs: the search in MLflow; None where it did not answer.
+    """
+
+    best: list[dict[str, Any]]
+    runs: SearchRuns | None
+
+
+def run(params: Params, **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as search.run takes them
+    """Run a search, or go on with it, and track it; MLflow never stops or delays it.
+
+    Args:
+        params: all settings.
+        stand_ins: engine and store, passed on to :func:`search.run`.
+
+    Raises:
+        EvoPoseError: as :func:`search.run`.
+    """
+    recorder = SearchRecorder(params.tracking, Path(params.evolve.root), os.environ.get("MLFLOW_RUN_ID"))
+    try:
+        rows = search.run(params, recorder, **stand_ins)
+    except BaseException as error:
+        recorder.stop("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
+        raise
+    with driver_lock(SearchStore(Path(params.evolve.root)).lock_path):
+        try:
+            finish(params, recorder)
+        except TrackingError as error:
+            logger.warning("%s; `evopose2d sync` fills in what MLflow lacks", error)
+    return Outcome(rows, recorder.runs)
+
+
+def sync(params: Params) -> dict[str, Any]:
+    """Bring MLflow up to date with a search's directory: whatever it lacks is recorded, nothing twice.
+
+    Returns:
+        The search's id, how many individuals MLflow holds, how many of them are new, and the search's run.
+
+    Raises:
+        SearchError: there is no search, or a driver is running it.
+        TrackingError: MLflow does not answer, or does not take a record.
+    """
+    root = Path(params.evolve.root)
+    archive = read_search(root)
+    recorder = SearchRecorder(params.tracking, root)
+    with driver_lock(SearchStore(root).lock_path):
+        before = recorder.recorded()
+        finish(params, recorder)
+    assert recorder.runs is not None  # finish has opened them
+    after = recorder.runs.recorded()
+    return {
+        "search": archive.id,
+        "individuals": len(after),
+        "new": len(after - before),
+        "run": recorder.runs.run_id,
+        "address": recorder.runs.address,
+    }
+
+
+def finish(params: Params, recorder: SearchRecorder) -> None:
+    """Record what MLflow still lacks of a search, its report and its champion, and end its run.
+
+    Raises:
+        TrackingError: MLflow does not answer, or does not take a record.
+    """
+    archive = read_search(Path(params.evolve.root))
+    recorder.catch_up(archive.finished)
+    if recorder.missing or recorder.runs is None:
+        raise TrackingError(f"MLflow lacks {len(recorder.missing)} of {len(archive.finished)} individuals")
+    with answering():
+        _end(params, archive, recorder, recorder.runs)
+
+
+def _end(params: Params, archive: SearchArchive, recorder: SearchRecorder, runs: SearchRuns) -> None:
+    runs.refresh()
+    status = "FINISHED" if archive.complete else "KILLED"
+    shown = {"individuals": str(len(archive.finished)), "failed": str(len(archive.failures))}
+    own = runs.own()
+    if own.info.status != status or shown.items() - own.data.tags.items():
+        recorder.show(archive)
+    if archive.complete and params.tracking.log_model:
+        register_champion(params, archive, runs)
+    runs.describe(tags=shown)
+    runs.end(status)

@@ -1,0 +1,105 @@
+"""How MLflow is reached, and what is said where it is not."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from evopose2d.config.schema import TrackingConfig
+from evopose2d.errors import EvoPoseError
+
+# MLflow's own defaults wait minutes for a server that is down, again for every call.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+_SQLITE = "sqlite:///"
+_LONGEST_MESSAGE = 300
+
+# Lets the web page open with training runs instead of language model traces.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+
+
+class TrackingError(EvoPoseError):
+    """MLflow does not answer, or does not take what it is given."""
+
+
+def connect(config: TrackingConfig) -> MlflowClient:
+    """Give a client of the configured address, or of MLflow's own default.
+
+    A database file that is not there yet is made.
+
+    Raises:
+        MlflowException, OSError: the database cannot be made.
+    """
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    uri = config.uri or mlflow.get_tracking_uri()
+    create_database(uri)
+    return MlflowClient(tracking_uri=uri)
+
+
+def create_database(uri: str) -> None:
+    """Make MLflow's database where ``uri`` names an SQLite file that is not there; else do nothing.
+
+    It is made beside its place and then put there: MLflow cannot open one whose making was broken off, nor one
+    that two processes make at once.
+    """
+    path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+    if not uri.startswith(_SQLITE) or not path.name or path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        MlflowClient(tracking_uri=f"{_SQLITE}{temporary}").search_experiments(max_results=1)
+        _publish(temporary, path)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        temporary.replace(path)
+
+
+def experiment_id(client: MlflowClient, name: str) -> str:
+    """Give the experiment's id; it is created where missing.
+
+    Raises:
+        MlflowException: MLflow does not answer, or the experiment has been deleted.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return client.create_experiment(name, tags=EXPERIMENT_TAGS)
+    for key, value in EXPERIMENT_TAGS.items():
+        if found.tags.get(key) != value:
+            client.set_experiment_tag(found.experiment_id, key, value)
+    return found.experiment_id
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Tell what MLflow raises in one line.
+
+    Raises:
+        TrackingError: the block raised what MLflow raises.
+    """
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise TrackingError(f"MLflow: {one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """Give an error's message in one line, without the password that an address may hold."""
+    return without_password(" ".join(str(error).split()))[:_LONGEST_MESSAGE]
+
+
+def without_password(address: str) -> str:
+    """Blank out user and password in the addresses within a text."""
+    return re.sub(r"//[^/@\s]*@", "//***@", address)

@@ -1,0 +1,260 @@
+"""Drawings of a search's population: fitness by generation, loss against size, the family tree."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from evopose2d.visualization.style import BLUE, INK, MUTED, ORANGE, VERMILION, dress, new_figure
+
+_COLOURS = "viridis_r"
+_FEW = 40  # individuals that can be labelled one by one
+_SPREAD = 0.32  # half the width over which a generation's dots are spread
+_ROOM_ABOVE = 0.35  # of the inner range, beyond which a value counts as far off
+
+
+@dataclass(frozen=True)
+class Dot:
+    """An individual as it is drawn.
+
+    Attributes:
+        number: position in the search, from 0.
+        parent: number of its parent; None at a root.
+        generation: from 0.
+        place: place within its generation, one apart, the generation centred on 0.
+        state: ``complete``, ``failed`` or ``running``.
+        fitness: lower is fitter; None until complete.
+        val_loss: None until complete.
+        parameters: of its network; None until complete.
+    """
+
+    number: int
+    parent: int | None
+    generation: int
+    place: float
+    state: str
+    fitness: float | None = None
+    val_loss: float | None = None
+    parameters: int | None = None
+
+
+def fitness_by_generation(dots: Sequence[Dot]) -> Figure:
+    """Draw every individual's fitness, the median of each generation and the best so far.
+
+    Args:
+        dots: the individuals; those without a fitness are left out.
+    """
+    complete = [dot for dot in dots if dot.fitness is not None]
+    figure = new_figure(8.0, 4.2)
+    axes = figure.subplots()
+    dress(axes, x_label="generation", y_label="fitness (lower is better)", title="Fitness by generation")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if not complete:
+        return _empty(figure, axes)
+    fitness = np.array([dot.fitness for dot in complete], float)
+    limit = _upper_limit(fitness)
+    x = _spread(complete)
+    near = fitness <= limit
+    size = _dot_size(len(complete))
+    axes.scatter(x[near], fitness[near], s=size, color=BLUE, alpha=0.55, linewidth=0, label="individual", zorder=3)
+    if not near.all():
+        axes.scatter(
+            x[~near], np.full((~near).sum(), limit), s=size, color=MUTED, marker="^", label="above the axis", zorder=3
+        )
+    generations = sorted({dot.generation for dot in complete})
+    medians = [np.median([dot.fitness for dot in complete if dot.generation == each]) for each in generations]
+    axes.plot(generations, np.minimum(medians, limit), color=ORANGE, linewidth=1.6, label="median", zorder=4)
+    best = [min(dot.fitness for dot in complete if dot.generation <= each) for each in generations]
+    axes.step(generations, best, where="post", color=VERMILION, linewidth=2.2, label="best so far", zorder=5)
+    winner = min(complete, key=lambda dot: (dot.fitness, dot.number))
+    axes.annotate(
+        f"individual {winner.number}: {winner.fitness:.4g}",
+        (winner.generation, float(winner.fitness or 0)),
+        xytext=(0, -14),
+        textcoords="offset points",
+        ha="center",
+        fontsize=9,
+        color=VERMILION,
+    )
+    axes.margins(y=0.12)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right", ncols=4)
+    return figure
+
+
+def loss_against_size(dots: Sequence[Dot], front: Collection[int], best: Collection[int]) -> Figure:
+    """Draw val loss over the number of parameters, and those that none beats in both.
+
+    Args:
+        dots: the individuals; those that are not complete are left out.
+        front: numbers of the Pareto front.
+        best: numbers of those to be marked as best.
+    """
+    complete = [dot for dot in dots if dot.val_loss is not None and dot.parameters is not None]
+    figure = new_figure(8.0, 4.6)
+    axes = figure.subplots()
+    dress(axes, x_label="parameters (million)", y_label="val loss (lower is better)", title="Loss against size")
+    if not complete:
+        return _empty(figure, axes)
+    size = np.array([dot.parameters for dot in complete], float) / 1e6
+    loss = np.array([dot.val_loss for dot in complete], float)
+    limit = _upper_limit(loss)
+    generation = np.array([dot.generation for dot in complete])
+    area = _dot_size(len(complete))
+    drawn = axes.scatter(size, np.minimum(loss, limit), s=area, c=generation, cmap=_COLOURS, alpha=0.85, zorder=3)
+    members = sorted(
+        (dot for dot in complete if dot.number in front), key=lambda dot: (dot.parameters or 0, -(dot.val_loss or 0))
+    )
+    front_x = np.array([dot.parameters for dot in members], float) / 1e6
+    front_y = np.array([dot.val_loss for dot in members], float)
+    axes.step(front_x, front_y, where="post", color=VERMILION, linewidth=1.8, label="Pareto front", zorder=4)
+    axes.scatter(front_x, front_y, s=area * 2.2, facecolor="none", edgecolor=VERMILION, linewidth=1.3, zorder=5)
+    _label(axes, [dot for dot in complete if dot.number in front or dot.number in best or len(complete) <= _FEW])
+    for dot in complete:
+        if dot.number in best:
+            at = (float(dot.parameters or 0) / 1e6, float(dot.val_loss or 0))
+            axes.scatter(
+                *at, s=area * 5, marker="*", color=ORANGE, edgecolor=INK, linewidth=0.7, label="best", zorder=6
+            )
+    axes.margins(0.08)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right")
+    bar = figure.colorbar(drawn, ax=axes, label="generation", pad=0.01, aspect=30)
+    bar.locator = MaxNLocator(integer=True)
+    bar.outline.set_visible(False)
+    bar.update_ticks()
+    return figure
+
+
+def lineage_tree(dots: Sequence[Dot], line: Sequence[int]) -> Figure:
+    """Draw who descends from whom, a row for each generation, coloured by fitness.
+
+    Args:
+        dots: all individuals.
+        line: numbers of the best one's ancestors and itself, which are drawn out.
+    """
+    widest = max((sum(1 for _ in row) for row in _rows(dots).values()), default=1)
+    generations = len(_rows(dots))
+    figure = new_figure(min(16.0, max(7.0, 0.42 * widest + 1.5)), min(14.0, max(3.0, 0.85 * generations + 1.4)))
+    axes = figure.subplots()
+    axes.set_title("Lineage", loc="left", fontsize=11, fontweight="bold", color=INK)
+    by_number = {dot.number: dot for dot in dots}
+    if not dots:
+        return _empty(figure, axes)
+    _draw_families(axes, by_number, line)
+    _draw_members(figure, axes, dots, line, widest)
+    axes.set_ylim(generations - 0.6, -0.6)
+    axes.set_yticks(sorted(_rows(dots)))
+    axes.set_ylabel("generation", color=INK)
+    axes.set_xticks([])
+    axes.tick_params(length=0, colors=MUTED, labelsize=9)
+    for side in ("top", "right", "bottom", "left"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def _draw_families(axes: Axes, by_number: dict[int, Dot], line: Sequence[int]) -> None:
+    kin: list[list[tuple[float, float]]] = []
+    drawn_out: list[list[tuple[float, float]]] = []
+    for dot in by_number.values():
+        parent = None if dot.parent is None else by_number.get(dot.parent)
+        if parent is not None:
+            segment = [(parent.place, parent.generation), (dot.place, dot.generation)]
+            (drawn_out if dot.number in line and parent.number in line else kin).append(segment)
+    axes.add_collection(LineCollection(kin, colors="#CFCFCF", linewidths=0.8, zorder=1))
+    axes.add_collection(LineCollection(drawn_out, colors=VERMILION, linewidths=2.2, zorder=2))
+
+
+def _draw_members(figure: Figure, axes: Axes, dots: Sequence[Dot], line: Sequence[int], widest: int) -> None:
+    few = widest <= _FEW
+    area = 260.0 if few else 30.0
+    complete = [dot for dot in dots if dot.fitness is not None]
+    others = [dot for dot in dots if dot.fitness is None]
+    if complete:
+        fitness = np.array([dot.fitness for dot in complete], float)
+        drawn = axes.scatter(
+            [dot.place for dot in complete],
+            [dot.generation for dot in complete],
+            s=area,
+            c=fitness,
+            cmap="viridis",
+            vmin=fitness.min(),
+            vmax=_upper_limit(fitness),
+            edgecolor=[VERMILION if dot.number in line else "white" for dot in complete],
+            linewidth=1.5 if few else 0.8,
+            zorder=3,
+        )
+        bar = figure.colorbar(drawn, ax=axes, label="fitness (lower is better)", pad=0.01, aspect=30)
+        bar.outline.set_visible(False)
+    for state, marker in (("failed", "x"), ("running", "o")):
+        some = [dot for dot in others if dot.state == state]
+        colours = {"facecolor": "white", "edgecolor": MUTED} if state == "running" else {"color": MUTED}
+        axes.scatter(
+            [dot.place for dot in some],
+            [dot.generation for dot in some],
+            s=area / 3,
+            marker=marker,
+            zorder=3,
+            **colours,
+        )
+    for dot in dots if few else [dot for dot in dots if dot.number in line]:
+        inside = few and dot.state == "complete"
+        axes.annotate(
+            str(dot.number),
+            (dot.place, dot.generation),
+            xytext=(0, 0) if inside else (0, 8),
+            textcoords="offset points",
+            ha="center",
+            va="center" if inside else "bottom",
+            fontsize=8,
+            color="white" if inside else INK,
+            zorder=4,
+        )
+
+
+def _rows(dots: Sequence[Dot]) -> dict[int, list[Dot]]:
+    rows: dict[int, list[Dot]] = {}
+    for dot in dots:
+        rows.setdefault(dot.generation, []).append(dot)
+    return rows
+
+
+def _spread(dots: Sequence[Dot]) -> np.ndarray:
+    """Place a generation's dots beside each other, in the order of their numbers."""
+    rows = _rows(dots)
+    x = {}
+    for generation, row in rows.items():
+        offsets = np.linspace(-_SPREAD, _SPREAD, len(row)) if len(row) > 1 else [0.0]
+        x |= {dot.number: generation + offset for dot, offset in zip(row, offsets, strict=True)}
+    return np.array([x[dot.number] for dot in dots])
+
+
+def _upper_limit(values: np.ndarray) -> float:
+    """Give the value above which a few that are far off would squeeze all the others together."""
+    low, high = values.min(), np.quantile(values, 0.9)
+    limit = high + _ROOM_ABOVE * max(high - low, 1e-12)
+    return float(min(limit, values.max()))
+
+
+def _dot_size(count: int) -> float:
+    return float(np.clip(1600 / max(count, 1), 12, 60))
+
+
+def _label(axes: Axes, dots: Sequence[Dot]) -> None:
+    for dot in dots:
+        axes.annotate(
+            str(dot.number),
+            (float(dot.parameters or 0) / 1e6, float(dot.val_loss or 0)),
+            xytext=(5, 5),
+            textcoords="offset points",
+            fontsize=8,
+            color=MUTED,
+            annotation_clip=True,
+        )
+
+
+def _empty(figure: Figure, axes: Axes) -> Figure:
+    axes.text(0.5, 0.5, "nobody is finished yet", ha="center", va="center", color=MUTED, transform=axes.transAxes)
+    return figure
