@@ -8,6 +8,7 @@ import typer
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.evolve import evolve
 from evopose2d.cli.output import configure_logging, import_tensorflow, show
+from evopose2d.cli.results import sync
 
 app = typer.Typer(
     name="evopose2d",
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 
 app.add_typer(evolve)
+app.command()(sync)
 
 
 @app.callback()

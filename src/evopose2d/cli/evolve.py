@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.output import show
+from evopose2d.cli.results import best, next_steps, report
 
 
 class _RunByDefault(TyperGroup):
@@ -32,8 +33,19 @@ evolve = typer.Typer(
 def run(overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set = "", as_json: AsJson = False) -> None:
     """Run the search, or go on with it where it stopped."""
     settings = load_settings(params, overrides, more)
-    from evopose2d.evolution import search
+    from evopose2d.evolution import tracked
     from evopose2d.evolution.preparation import bring_data_up_to_date
+    from evopose2d.tracking.connection import server_command
 
     bring_data_up_to_date(settings, Path.cwd())
-    show(search.run(settings), title="best individuals", as_json=as_json)
+    outcome = tracked.run(settings)
+    show(outcome.best, title="best individuals", as_json=as_json)
+    if not as_json:
+        runs = outcome.runs
+        server = None if runs is None else server_command(runs.client.tracking_uri)
+        given = [*(overrides or ()), *more.split()]
+        typer.echo(next_steps(params, given, settings.evolve.root, server, None if runs is None else runs.address))
+
+
+evolve.command()(report)
+evolve.command()(best)

@@ -93,7 +93,8 @@ def finish(params: Params, recorder: SearchRecorder) -> None:
     archive = read_search(Path(params.evolve.root))
     recorder.catch_up(archive.finished)
     if recorder.missing or recorder.runs is None:
-        raise TrackingError(f"MLflow lacks {len(recorder.missing)} of {len(archive.finished)} individuals")
+        lacking = f"{len(recorder.missing)} of {len(archive.finished)} individuals are not in MLflow"
+        raise TrackingError(f"{recorder.error or 'MLflow does not answer'}; {lacking}")
     with answering():
         _end(params, archive, recorder, recorder.runs)
 

@@ -17,6 +17,8 @@ from evopose2d.errors import EvoPoseError
 # MLflow's own defaults wait minutes for a server that is down, again for every call.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 _SQLITE = "sqlite:///"
+_DEFAULT_DATABASE = "sqlite:///mlflow.db"
+_LOCAL_PAGE = "http://127.0.0.1:5000"
 _LONGEST_MESSAGE = 300
 
 # Lets the web page open with training runs instead of language model traces.
@@ -80,6 +82,18 @@ def experiment_id(client: MlflowClient, name: str) -> str:
         if found.tags.get(key) != value:
             client.set_experiment_tag(found.experiment_id, key, value)
     return found.experiment_id
+
+
+def web_address(uri: str) -> str:
+    """Give where a browser finds what lies at a tracking address: the server itself, or a local ``mlflow ui``."""
+    return re.sub("//[^/@]*@", "//", uri).rstrip("/") if uri.startswith("http") else _LOCAL_PAGE
+
+
+def server_command(uri: str) -> str | None:
+    """Give the command that serves a tracking address to a browser; None where a server does already."""
+    if uri.startswith("http"):
+        return None
+    return "mlflow ui" if uri == _DEFAULT_DATABASE else f"mlflow ui --backend-store-uri {without_password(uri)}"
 
 
 @contextlib.contextmanager

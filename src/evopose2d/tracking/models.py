@@ -1,7 +1,20 @@
 """Keras models in MLflow."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus
+from mlflow.exceptions import MlflowException
+
+from evopose2d.config.schema import TrackingConfig
+from evopose2d.tracking.connection import connect
+
+CHAMPION_ALIAS = "champion"
+_REGISTERED = "The best network of each search by `evopose2d evolve`; images (B, H, W, 3) to heatmaps."
 
 
 def log_keras_model(model: Any, name: str, tags: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - Keras, MLflow
@@ -30,3 +43,96 @@ def log_keras_model(model: Any, name: str, tags: Mapping[str, str] | None = None
     return mlflow.keras.log_model(
         model, name=name, signature=signature, pip_requirements=requirements, tags=dict(tags or {})
     )
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The best network of a search, for MLflow's registry.
+
+    Attributes:
+        name: of the registered model.
+        experiment: id of the experiment.
+        run_id: the search's own run.
+        search: the search's id.
+        individual: number of the best individual.
+        tags: of the version.
+        description: of the version, in Markdown.
+    """
+
+    name: str
+    experiment: str
+    run_id: str
+    search: str
+    individual: int
+    tags: Mapping[str, str]
+    description: str
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """The version's tags with those that it is found by."""
+        return {**self.tags, "search": self.search, "individual": str(self.individual)}
+
+
+def registered_version(client: MlflowClient, champion: Champion) -> str | None:
+    """Give the version under which a champion is registered; None where it is not.
+
+    The alias ``champion`` is set where a registration was broken off before it.
+    """
+    versions = client.search_model_versions(f"name = '{champion.name}'", max_results=10_000)
+    marks = {"search": champion.search, "individual": str(champion.individual)}
+    found = [each for each in versions if marks.items() <= each.tags.items()]
+    if not found:
+        return None
+    version = min(int(each.version) for each in found)
+    if version == max(int(each.version) for each in versions):
+        client.set_registered_model_alias(champion.name, CHAMPION_ALIAS, str(version))
+    return str(version)
+
+
+def register(config: TrackingConfig, champion: Champion, build: Callable[[], Any]) -> str:
+    """Log a champion as a Keras model of its search's run and register it, unless that has been done.
+
+    Args:
+        config: where to log.
+        champion: what is known of it.
+        build: builds the Keras model.
+
+    Returns:
+        The version.
+
+    Raises:
+        MlflowException, OSError: MLflow does not answer.
+    """
+    client = connect(config)
+    if (version := registered_version(client, champion)) is not None:
+        return version
+    model = _logged(client, champion)
+    if model is None:
+        mlflow.set_tracking_uri(client.tracking_uri)
+        with mlflow.start_run(run_id=champion.run_id, log_system_metrics=False):
+            logged = log_keras_model(build(), "champion", champion.all_tags)
+        model = client.get_logged_model(logged.model_id)
+    with contextlib.suppress(MlflowException):  # it exists already; else the next call says what is wrong
+        client.create_registered_model(champion.name, description=_REGISTERED)
+    created = client.create_model_version(
+        champion.name,
+        model.model_uri,
+        run_id=champion.run_id,
+        tags=champion.all_tags,
+        description=champion.description,
+        model_id=model.model_id,
+    )
+    client.set_registered_model_alias(champion.name, CHAMPION_ALIAS, created.version)
+    return str(created.version)
+
+
+def _logged(client: MlflowClient, champion: Champion) -> Any | None:  # noqa: ANN401 - MLflow's
+    """Give the model that was logged whole before its registration was broken off; remove those that were not."""
+    whole = None
+    for model in client.search_logged_models([champion.experiment], f"source_run_id = '{champion.run_id}'"):
+        if champion.all_tags.items() <= model.tags.items():
+            if model.status == LoggedModelStatus.READY and whole is None:
+                whole = model
+            else:
+                client.delete_logged_model(model.model_id)
+    return whole

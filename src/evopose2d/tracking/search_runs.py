@@ -16,7 +16,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from evopose2d.config.schema import TrackingConfig
-from evopose2d.tracking.connection import connect, experiment_id
+from evopose2d.tracking.connection import connect, experiment_id, web_address
 
 logger = logging.getLogger(__name__)
 
@@ -162,6 +162,11 @@ class SearchRuns:
     def page(self, run_id: str) -> str:
         """Give the address of a run's page, from the ``#`` on."""
         return f"#/experiments/{self.experiment}/runs/{run_id}"
+
+    @property
+    def address(self) -> str:
+        """The search's run in a browser: at the server, or at the ``mlflow ui`` of this machine."""
+        return f"{web_address(self.client.tracking_uri)}/{self.page(self.run_id)}"
 
     def own(self) -> Run:
         """Give the search's own run."""

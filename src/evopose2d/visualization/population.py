@@ -68,7 +68,7 @@ def fitness_by_generation(dots: Sequence[Dot]) -> Figure:
     generations = sorted({dot.generation for dot in complete})
     medians = [np.median([dot.fitness for dot in complete if dot.generation == each]) for each in generations]
     axes.plot(generations, np.minimum(medians, limit), color=ORANGE, linewidth=1.6, label="median", zorder=4)
-    best = [min(dot.fitness for dot in complete if dot.generation <= each) for each in generations]
+    best = [min(dot.fitness or 0.0 for dot in complete if dot.generation <= each) for each in generations]
     axes.step(generations, best, where="post", color=VERMILION, linewidth=2.2, label="best so far", zorder=5)
     winner = min(complete, key=lambda dot: (dot.fitness, dot.number))
     axes.annotate(
@@ -161,7 +161,7 @@ def _draw_families(axes: Axes, by_number: dict[int, Dot], line: Sequence[int]) -
     for dot in by_number.values():
         parent = None if dot.parent is None else by_number.get(dot.parent)
         if parent is not None:
-            segment = [(parent.place, parent.generation), (dot.place, dot.generation)]
+            segment = [(parent.place, float(parent.generation)), (dot.place, float(dot.generation))]
             (drawn_out if dot.number in line and parent.number in line else kin).append(segment)
     axes.add_collection(LineCollection(kin, colors="#CFCFCF", linewidths=0.8, zorder=1))
     axes.add_collection(LineCollection(drawn_out, colors=VERMILION, linewidths=2.2, zorder=2))
@@ -190,14 +190,9 @@ def _draw_members(figure: Figure, axes: Axes, dots: Sequence[Dot], line: Sequenc
         bar.outline.set_visible(False)
     for state, marker in (("failed", "x"), ("running", "o")):
         some = [dot for dot in others if dot.state == state]
-        colours = {"facecolor": "white", "edgecolor": MUTED} if state == "running" else {"color": MUTED}
+        at = ([dot.place for dot in some], [dot.generation for dot in some])
         axes.scatter(
-            [dot.place for dot in some],
-            [dot.generation for dot in some],
-            s=area / 3,
-            marker=marker,
-            zorder=3,
-            **colours,
+            *at, s=area / 3, marker=marker, color=MUTED, facecolor=MUTED if marker == "x" else "white", zorder=3
         )
     for dot in dots if few else [dot for dot in dots if dot.number in line]:
         inside = few and dot.state == "complete"
@@ -224,7 +219,7 @@ def _rows(dots: Sequence[Dot]) -> dict[int, list[Dot]]:
 def _spread(dots: Sequence[Dot]) -> np.ndarray:
     """Place a generation's dots beside each other, in the order of their numbers."""
     rows = _rows(dots)
-    x = {}
+    x: dict[int, float] = {}
     for generation, row in rows.items():
         offsets = np.linspace(-_SPREAD, _SPREAD, len(row)) if len(row) > 1 else [0.0]
         x |= {dot.number: generation + offset for dot, offset in zip(row, offsets, strict=True)}

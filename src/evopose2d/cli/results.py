@@ -1,0 +1,126 @@
+"""The subcommands that look at a search, while it runs as well as afterwards."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.output import show
+from evopose2d.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+_ROWS_SHOWN = 40
+_COLUMNS = ("number", "generation", "parent", "mutation", "state", "fitness", "AP", "parameters_m", "gmacs", "seconds")
+
+
+def report(
+    overrides: Overrides = None,
+    params: ParamsFile = PARAMS_FILE,
+    more: Set = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write it; by default, report in the search's folder.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the population, and write it as CSV, drawings and a summary."""
+    settings = load_settings(params, overrides, more)
+    from evopose2d.evolution.archive import read_search
+    from evopose2d.evolution.report import best_rows, population_rows, write_report
+
+    archive = read_search(Path(settings.evolve.root))
+    rows = population_rows(archive)
+    written = write_report(archive, Path(settings.evolve.root) / "report" if out is None else out)
+    if as_json:
+        show(rows, title="", as_json=True)
+    elif len(rows) > _ROWS_SHOWN:
+        best = best_rows(archive, _ROWS_SHOWN)
+        show(_shown(best), title=f"the best {len(best)} of {len(rows)} individuals", as_json=False)
+    else:
+        show(_shown(rows), title=f"{len(archive.finished)} of {archive.total} individuals done", as_json=False)
+    logger.info("written: %s", ", ".join(str(path) for path in written))
+
+
+def best(
+    overrides: Overrides = None,
+    params: ParamsFile = PARAMS_FILE,
+    more: Set = "",
+    count: Annotated[int, typer.Option("--count", min=1, help="How many of the best to print.")] = 1,
+    number: Annotated[
+        int | None, typer.Option("--number", min=0, help="This individual instead, whatever its rank.")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put it into the settings file, so that `dvc repro` trains it in full.")
+    ] = False,
+    from_weights: Annotated[
+        bool,
+        typer.Option(
+            "--from-weights/--from-scratch",
+            help="Start the full training from the individual's weights, or from random ones.",
+        ),
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Print the best individual's genotype as settings, or write it into the settings file."""
+    settings = load_settings(params, overrides, more)
+    if write and count != 1:
+        raise ConfigError(f"--count: got {count}, must be 1 with --write; name one with --number")
+    from evopose2d.config.editing import edit_params
+    from evopose2d.evolution.archive import read_search
+    from evopose2d.evolution.winner import winners
+
+    # What the file holds is what a winner's settings have to replace, whatever the overrides say.
+    filed = load_settings(params, None, "")
+    archive = read_search(Path(settings.evolve.root))
+    found = winners(archive, filed.model, count=count, number=number, from_weights=from_weights)
+    if write:
+        edit_params(params, found[0].settings)
+    if as_json:
+        typer.echo(json.dumps([winner.to_json() for winner in found], indent=1))
+    else:
+        typer.echo("---\n".join(winner.to_yaml() for winner in found), nl=False)
+    if write:
+        logger.info("%s holds these settings now; `dvc repro` trains the network in full", params)
+
+
+def sync(
+    overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set = "", as_json: AsJson = False
+) -> None:
+    """Bring MLflow up to date with a search's folder; what is there is not recorded twice."""
+    settings = load_settings(params, overrides, more)
+    from evopose2d.evolution import tracked
+
+    show(tracked.sync(settings), title="in MLflow", as_json=as_json)
+
+
+def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | None, address: str | None) -> str:
+    """Tell what to do with a search that has ended, as command lines to copy.
+
+    Args:
+        params: the settings file.
+        overrides: settings of the command line.
+        root: the search's folder.
+        server: the command that serves MLflow's pages; None where a server does.
+        address: the search's page; None where MLflow did not answer.
+    """
+    where = ("" if params == PARAMS_FILE else f" --params {params}") + (f" evolve.root={root}" if overrides else "")
+    lines = [
+        "",
+        "train the best in full, from its weights or from scratch:",
+        f"  evopose2d evolve best{where} --write && dvc repro",
+        f"  evopose2d evolve best{where} --write --from-scratch && dvc repro",
+        "tables and drawings without MLflow:",
+        f"  evopose2d evolve report{where}",
+    ]
+    if address is None:
+        return "\n".join([*lines, "MLflow did not answer; once it does:", f"  evopose2d sync{where}"])
+    lines.append("compare the individuals:")
+    return "\n".join([*lines, *([f"  {server}"] if server else []), f"  {address}"])
+
+
+def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: "" if row[name] is None else row[name] for name in _COLUMNS} for row in rows]

@@ -1,0 +1,92 @@
+"""Have the best individual's network registered as an MLflow model, by a process that may import TensorFlow."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from evopose2d.config.schema import ModelConfig, Params
+from evopose2d.data.shards import read_info
+from evopose2d.errors import DataError
+from evopose2d.evolution.archive import SearchArchive
+from evopose2d.evolution.store import SearchStore
+from evopose2d.stages.champion import ChampionRequest
+from evopose2d.tracking.models import Champion, registered_version
+from evopose2d.tracking.search_runs import SearchRuns
+
+logger = logging.getLogger(__name__)
+
+REGISTERED_NAME = "evopose2d-champion"
+_MODULE = "evopose2d.stages.champion"
+# Would make MLflow log into another run or experiment than the one that is named.
+_NOT_INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
+_PATIENCE = 1800.0  # seconds; a network of hundreds of megabytes may go to a distant store
+
+
+def register_champion(params: Params, archive: SearchArchive, runs: SearchRuns) -> None:
+    """Log and register the best individual's network, unless that has been done; a failure is a warning.
+
+    Args:
+        params: for where to log, and for where the records lie.
+        archive: the search.
+        runs: the search in MLflow.
+
+    Raises:
+        MlflowException, OSError: MLflow does not answer.
+    """
+    best = archive.best(1)
+    if not best or best[0].number not in archive.results:
+        return
+    result = archive.results[best[0].number]
+    champion = Champion(
+        name=REGISTERED_NAME,
+        experiment=runs.experiment,
+        run_id=runs.run_id,
+        search=archive.id,
+        individual=result.number,
+        tags={"fitness": f"{result.fitness:.6g}", "AP": f"{result.ap:.6g}", "genotype": str(result.genotype)},
+        description=f"{runs.link(result.number)}: fitness {result.fitness:.4g}, AP {result.ap:.3f}, "
+        f"{result.parameters / 1e6:.2f} M parameters.",
+    )
+    if registered_version(runs.client, champion) is not None:
+        return
+    try:
+        keypoints = read_info(Path(params.write_tfrecords.root) / "train").schema.count
+    except DataError as error:
+        logger.warning("the champion has not been registered: %s", error)
+        return
+    model = {key.removeprefix("model."): value for key, value in archive.settings.items() if key.startswith("model.")}
+    request = ChampionRequest(
+        tracking=params.tracking,
+        champion=champion,
+        model=ModelConfig(**model | {"genotype": result.genotype.to_lists()}),
+        keypoints=keypoints,
+        weights=str(SearchStore(archive.root).weights_path(result.number)),
+    )
+    logger.info("registering the champion, individual %d", result.number)
+    _run(request)
+
+
+def _run(request: ChampionRequest) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    # It needs no device, and must not take one.
+    environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        finished = subprocess.run(
+            [sys.executable, "-m", _MODULE],
+            input=request.to_json(),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PATIENCE,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        logger.warning("the champion has not been registered: %s", error)
+        return
+    if finished.returncode != 0:
+        said = finished.stderr.strip().splitlines() or [f"its process ended with status {finished.returncode}"]
+        logger.warning("the champion has not been registered: %s", said[-1])
+    else:
+        logger.info("registered as %s, version %s", request.champion.name, finished.stdout.split()[-1])

@@ -1,0 +1,111 @@
+"""The best of a search as settings of a full training."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from evopose2d.config.schema import ModelConfig
+from evopose2d.errors import SearchError
+from evopose2d.evolution.archive import SearchArchive
+from evopose2d.evolution.spec import IndividualResult
+from evopose2d.evolution.store import SearchStore
+
+_SECTION = "model."
+
+
+@dataclass(frozen=True)
+class Winner:
+    """A trained individual, ready to be trained in full.
+
+    Attributes:
+        result: of the individual.
+        weights: its weight file.
+        settings: what ``params.yaml`` has to hold, by dotted key: its genotype, its weights as the initial ones,
+            and what else of section ``model`` it was built with, as far as that differs from ``params.yaml``.
+    """
+
+    result: IndividualResult
+    weights: str
+    settings: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON value."""
+        result = self.result
+        return {
+            "number": result.number,
+            "generation": result.generation,
+            "parent": result.parent,
+            "mutation": result.mutation,
+            "fitness": result.fitness,
+            "AP": result.ap,
+            "val_loss": result.val_loss,
+            "parameters": result.parameters,
+            "multiply_adds": result.multiply_adds,
+            "genotype": result.genotype.to_lists(),
+            "weights": self.weights,
+            "settings": dict(self.settings),
+        }
+
+    def to_yaml(self) -> str:
+        """Write the settings as ``params.yaml`` holds them, below a comment on who it is."""
+        result = self.result
+        lines = [
+            f"# individual {result.number}: fitness {result.fitness:.4g}, AP {result.ap:.3f}, "
+            f"{result.parameters / 1e6:.2f} M parameters, {result.multiply_adds / 1e9:.3g} GMACs"
+        ]
+        section = ""
+        for key, value in sorted(self.settings.items()):
+            if not key.startswith(f"{section}."):
+                section = key.partition(".")[0]
+                lines.append(f"{section}:")
+            name = key.partition(".")[2]
+            if name == "genotype":
+                lines += [f"  {name}:", *(f"    - {block}" for block in value)]
+            else:
+                lines.append(f"  {name}: {_scalar(value)}")
+        return "\n".join(lines) + "\n"
+
+
+def winners(
+    archive: SearchArchive, model: ModelConfig, *, count: int = 1, number: int | None = None, from_weights: bool = True
+) -> list[Winner]:
+    """Give the best individuals, best first, as the search's selection ranks them.
+
+    Args:
+        archive: the search.
+        model: section ``model`` as it is now.
+        count: how many.
+        number: this individual alone, whatever its rank.
+        from_weights: whether a full training is to start from the individual's weights, else from random ones.
+
+    Raises:
+        SearchError: no individual has been trained yet, or not that one.
+    """
+    numbers = [each.number for each in archive.best(count)] if number is None else [number]
+    if not numbers:
+        raise SearchError(f"{archive.root}: no individual has been trained yet")
+    if number is not None and number not in archive.results:
+        trained = ", ".join(str(each) for each in sorted(archive.results)[:20]) or "none"
+        raise SearchError(f"{archive.root}: got individual {number}, trained are {trained}")
+    return [_winner(archive, model, archive.results[each], from_weights=from_weights) for each in numbers]
+
+
+def _winner(archive: SearchArchive, model: ModelConfig, result: IndividualResult, *, from_weights: bool) -> Winner:
+    weights = str(SearchStore(archive.root).weights_path(result.number))
+    now = {f"{_SECTION}{name}": value for name, value in asdict(model).items()}
+    searched = {key: value for key, value in archive.settings.items() if key.startswith(_SECTION)}
+    changed = {key: value for key, value in searched.items() if now.get(key) != value and key in now}
+    settings = {
+        **changed,
+        "model.genotype": result.genotype.to_lists(),
+        "train.initial_weights": weights if from_weights else None,
+    }
+    return Winner(result, weights, settings)
+
+
+def _scalar(value: Any) -> str:  # noqa: ANN401 - any YAML value
+    return (
+        {None: "null", True: "true", False: "false"}.get(value, str(value))
+        if not isinstance(value, list)
+        else str(value)
+    )
