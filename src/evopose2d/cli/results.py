@@ -15,7 +15,7 @@ from evopose2d.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 _ROWS_SHOWN = 40
-_COLUMNS = ("number", "generation", "parent", "mutation", "state", "fitness", "AP", "parameters_m", "gmacs", "seconds")
+_FRONT = " (*: none beats it in val loss and size both)"
 
 
 def report(
@@ -38,11 +38,11 @@ def report(
     if as_json:
         show(rows, title="", as_json=True)
     elif len(rows) > _ROWS_SHOWN:
-        best = best_rows(archive, _ROWS_SHOWN)
-        show(_shown(best), title=f"the best {len(best)} of {len(rows)} individuals", as_json=False)
+        fittest = best_rows(archive, _ROWS_SHOWN)
+        show(_shown(fittest), title=f"the best {len(fittest)} of {len(rows)} individuals{_FRONT}", as_json=False)
     else:
-        show(_shown(rows), title=f"{len(archive.finished)} of {archive.total} individuals done", as_json=False)
-    logger.info("written: %s", ", ".join(str(path) for path in written))
+        show(_shown(rows), title=f"{len(archive.finished)} of {archive.total} individuals done{_FRONT}", as_json=False)
+    logger.info("written to %s: %s", written[0].parent, ", ".join(path.name for path in written))
 
 
 def best(
@@ -94,7 +94,12 @@ def sync(
     settings = load_settings(params, overrides, more)
     from evopose2d.evolution import tracked
 
-    show(tracked.sync(settings), title="in MLflow", as_json=as_json)
+    synced = tracked.sync(settings)
+    if as_json:
+        show(synced, title="", as_json=True)
+    else:
+        typer.echo(f"{synced['individuals']} individuals in MLflow, {synced['new']} of them new")
+        typer.echo(synced["address"])
 
 
 def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | None, address: str | None) -> str:
@@ -122,5 +127,21 @@ def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | 
     return "\n".join([*lines, *([f"  {server}"] if server else []), f"  {address}"])
 
 
-def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: "" if row[name] is None else row[name] for name in _COLUMNS} for row in rows]
+def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Give the columns that fit a terminal of 80 characters."""
+    return [
+        {
+            "no.": str(row["number"]),
+            "gen": str(row["generation"]),
+            "parent": "" if row["parent"] is None else str(row["parent"]),
+            "mutation": row["mutation"].replace("block ", "block"),
+            "fitness": row["state"] if row["fitness"] is None else f"{row['fitness']:.4g}",
+            "AP": _number(row["AP"], ".3f"),
+            "M params": f"{_number(row['parameters_m'], '.3g')} {'*' if row['pareto'] else ' '}",
+        }
+        for row in rows
+    ]
+
+
+def _number(value: float | None, style: str) -> str:
+    return "" if value is None else format(value, style)
