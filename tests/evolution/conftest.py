@@ -1,19 +1,19 @@
 """What the tests of real training in a search share."""
 
 import pytest
+from search_doubles import TINY_ANCESTOR
 
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.stages import download, write_tfrecords
 
-ANCESTOR = [[3, 1, 1, 1], [3, 1, 1, 2], [3, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
 _TINY = (
     "dataset.synthetic.train_images=8",
     "dataset.synthetic.val_images=4",
     "write_tfrecords.workers=1",
     "model.input_shape=[64,64]",
     "model.head_channels=8",
-    f"evolve.ancestor={ANCESTOR}",
+    f"evolve.ancestor={TINY_ANCESTOR}",
     "evolve.batch_size=8",
     "evolve.learning_rate=0.01",
 )

@@ -26,6 +26,8 @@ from evopose2d.training.result import EpochResult
 
 PARAMS_FILE = Path(__file__).parents[2] / "params.yaml"
 ANCESTOR = "[[3,1,2,1],[3,1,3,2],[5,2,5,2],[3,2,8,2],[5,1,12,1],[5,2,14,1],[3,1,20,1]]"
+TINY_ANCESTOR = [[3, 1, 1, 1], [3, 1, 1, 2], [3, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
+"""Of networks of a few thousand weights, to be really trained."""
 SMALL = (
     f"evolve.ancestor={ANCESTOR}",
     "evolve.ancestor_epochs=4",

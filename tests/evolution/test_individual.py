@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
+from search_doubles import TINY_ANCESTOR
 
 from evopose2d.config.schema import Params
 from evopose2d.errors import DataError, TrainingError, WeightsError
@@ -16,7 +17,6 @@ from evopose2d.networks.build import build_network
 from evopose2d.networks.counting import count
 from evopose2d.weights import load_weights
 
-ANCESTOR = [[3, 1, 1, 1], [3, 1, 1, 2], [3, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
 WIDER = [[3, 1, 1, 1], [3, 1, 1, 2], [5, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def params(tiny_params) -> Params:
 
 
 def ancestor_spec(**changes) -> IndividualSpec:
-    spec = IndividualSpec(0, 0, None, "", Genotype.from_lists(ANCESTOR), None, epochs=3, seed=5)
+    spec = IndividualSpec(0, 0, None, "", Genotype.from_lists(TINY_ANCESTOR), None, epochs=3, seed=5)
     return replace(spec, **changes)
 
 
@@ -52,7 +52,7 @@ def test_the_weights_are_a_file_of_the_individuals_network(params, ancestor, tmp
     _, weights = ancestor
     path = tmp_path / "weights.h5"
     path.write_bytes(weights)
-    network = build_network(replace(params.model, genotype=ANCESTOR), 17, seed=1)
+    network = build_network(replace(params.model, genotype=TINY_ANCESTOR), 17, seed=1)
     assert load_weights(network, path).complete
 
 
@@ -79,7 +79,7 @@ def test_a_loss_that_is_not_a_number_ends_the_attempt(params):
 
 
 def test_damaged_weights_of_a_parent_are_refused(params):
-    spec = ancestor_spec(number=1, parent=0, parent_genotype=Genotype.from_lists(ANCESTOR))
+    spec = ancestor_spec(number=1, parent=0, parent_genotype=Genotype.from_lists(TINY_ANCESTOR))
     with pytest.raises(WeightsError):
         train_individual(spec, params, b"no weights")
 
