@@ -1,6 +1,8 @@
 """Individuals in Ray's worker processes, with a trainer that takes no time."""
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,6 +90,19 @@ def test_workers(tmp_path, spec, importable):
         with pytest.raises(SearchError, match=r"nowhere\.h5: cannot be read"):
             engine.submit(replace(spec, number=5), ParentWeights(7, tmp_path / "nowhere.h5"))
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.slow
+def test_machines_of_a_cluster_fetch_the_data_that_they_lack(tmp_path):
+    # Ray takes from the environment, when it is imported, that all of it stays on the loopback address.
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    driver = Path(__file__).parent / "cluster_driver.py"
+    finished = subprocess.run(
+        [sys.executable, driver, tmp_path], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines()[-2:] == ["1 slots", "fetched {}"]
+    assert list((tmp_path / "cache/evopose2d/search-data").glob("*/records/train/info.json"))
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import ray
 import ray._private.worker
 from ray.exceptions import RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evopose2d.config.schema import EvolveConfig, Params
 from evopose2d.errors import ConfigError, EvoPoseError, SearchError, TrainingError
@@ -23,6 +25,7 @@ from evopose2d.evolution.configuration import with_absolute_paths
 from evopose2d.evolution.engine import Lost, ParentWeights, Trained, Trainer
 from evopose2d.evolution.guardian import Guardian
 from evopose2d.evolution.individual import train_individual
+from evopose2d.evolution.shipping import FileServer, Offer, data_files, offer
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.worker import work, work_alone, worker_environment
 
@@ -39,7 +42,7 @@ class RayEngine:
     """Trains individuals through Ray; leave it to end what it started.
 
     Args:
-        params: the search's settings; its workers find the data under the same paths.
+        params: the search's settings; on a cluster, machines without the data fetch them from this one.
         trainer: trains an individual; workers must be able to import it.
     """
 
@@ -51,7 +54,7 @@ class RayEngine:
         self._parents: OrderedDict[int, Any] = OrderedDict()
         self._task: Any = None
         self._lone_task: Any = None
-        self._shared: Any = None
+        self._shared: tuple[Any, Any] = (None, None)
         self._slots = 0
         self._slots_until = -math.inf
         self._exit = ExitStack()
@@ -80,7 +83,8 @@ class RayEngine:
         self._task = ray.remote(num_cpus=self._evolve.cpus, max_calls=self._evolve.tasks_per_worker, **devices)(work)
         # Its worker has threads for more processors than a child gets, so it makes room at once.
         self._lone_task = ray.remote(num_cpus=self._lone_cpus(), max_calls=1, **devices)(work_alone)
-        self._shared = ray.put(self._params)
+        offered = None if self._evolve.ray_address is None else _offer_data(self._params)
+        self._shared = (ray.put(self._params), ray.put(offered))
         self._check_room()
 
     def _lone_cpus(self) -> float:
@@ -110,7 +114,8 @@ class RayEngine:
         # The ancestor trains before all others can.
         alone = spec.parent is None
         task, cpus = (self._lone_task, self._lone_cpus()) if alone else (self._task, self._evolve.cpus)
-        reference = task.remote(self._trainer, spec, self._shared, weights, worker_environment(cpus))
+        params, offered = self._shared
+        reference = task.remote(self._trainer, spec, params, weights, worker_environment(cpus), offered)
         self._running[reference] = spec.number
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
@@ -198,6 +203,30 @@ def _join(address: str) -> None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:
         raise SearchError(f"evolve.ray_address: cannot join {address}: {_one_line(str(error))}") from None
+
+
+def _offer_data(params: Params) -> Offer:
+    """Let the cluster's machines read the search's data from this one."""
+    files = data_files(params)
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    server = ray.remote(num_cpus=0, max_restarts=-1)(FileServer).options(scheduling_strategy=here).remote(files)
+    return offer(files, RemoteRead(server))
+
+
+@dataclass(frozen=True)
+class RemoteRead:
+    """Reads a file through the actor on the driver's machine.
+
+    Attributes:
+        server: handle of a ``FileServer``.
+    """
+
+    server: Any
+
+    def __call__(self, name: str, start: int, size: int) -> bytes:
+        """Give at most ``size`` bytes of a file, from ``start`` on."""
+        content: bytes = ray.get(self.server.read.remote(name, start, size))
+        return content
 
 
 def _demand(evolve: EvolveConfig) -> dict[str, float]:

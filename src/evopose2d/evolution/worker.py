@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from evopose2d.config.schema import Params
 from evopose2d.evolution.engine import Trainer
+from evopose2d.evolution.shipping import Offer, at_hand
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
 
 # MLflow would take an individual's training for the run that the project was started in.
@@ -34,12 +35,22 @@ def work(
     params: Params,
     parent_weights: bytes | None,
     environment: Mapping[str, str],
+    offered: Offer | None = None,
 ) -> tuple[IndividualResult, bytes]:
-    """Train an individual in this process, whose environment is set first; arguments as those of a trainer."""
+    """Train an individual in this process.
+
+    Args:
+        trainer: trains it.
+        spec: as the trainer takes it.
+        params: as the trainer takes them.
+        parent_weights: as the trainer takes them.
+        environment: variables of this process, set before anything numeric is imported.
+        offered: the data, for machines that do not have them; None where all share the driver's disk.
+    """
     os.environ.update(environment)
     for name in _NOT_INHERITED:
         os.environ.pop(name, None)
-    return trainer(spec, params, parent_weights)
+    return trainer(spec, params if offered is None else at_hand(params, offered), parent_weights)
 
 
 def work_alone(
@@ -48,6 +59,7 @@ def work_alone(
     params: Params,
     parent_weights: bytes | None,
     environment: Mapping[str, str],
+    offered: Offer | None = None,
 ) -> tuple[IndividualResult, bytes]:
     """As ``work``, under another name: Ray keeps how often a worker is reused by the function's."""
-    return work(trainer, spec, params, parent_weights, environment)
+    return work(trainer, spec, params, parent_weights, environment, offered)
