@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -13,7 +14,12 @@ from evopose2d.visualization.style import BLUE, INK, MUTED, ORANGE, VERMILION, d
 
 _COLOURS = "viridis_r"
 _FEW = 40  # individuals that can be labelled one by one
-_SPREAD = 0.32  # half the width over which a generation's dots are spread
+_MANY = 200  # individuals whose lines of descent would cover the paper
+_LIGHT = 0.6  # part of the colour map above which white cannot be read
+_SPREAD = 0.32  # half the width over which a generation's dots are spread at most
+_STEP = 0.06  # between two dots of a generation, where there are few
+_LABEL_ROOM = (0.04, 0.035)  # width and height that a label takes, of the axes
+_ROOM_FOR_WANTED = 1.5
 _ROOM_ABOVE = 0.35  # of the inner range, beyond which a value counts as far off
 
 
@@ -67,13 +73,14 @@ def fitness_by_generation(dots: Sequence[Dot]) -> Figure:
         )
     generations = sorted({dot.generation for dot in complete})
     medians = [np.median([dot.fitness for dot in complete if dot.generation == each]) for each in generations]
-    axes.plot(generations, np.minimum(medians, limit), color=ORANGE, linewidth=1.6, label="median", zorder=4)
+    middle = np.minimum(medians, limit)
+    axes.plot(generations, middle, color=ORANGE, linewidth=1.6, linestyle=(0, (5, 2)), label="median", zorder=4)
     best = [min(dot.fitness or 0.0 for dot in complete if dot.generation <= each) for each in generations]
     axes.step(generations, best, where="post", color=VERMILION, linewidth=2.2, label="best so far", zorder=5)
     winner = min(complete, key=lambda dot: (dot.fitness, dot.number))
     axes.annotate(
         f"individual {winner.number}: {winner.fitness:.4g}",
-        (winner.generation, float(winner.fitness or 0)),
+        (x[complete.index(winner)], float(winner.fitness or 0)),
         xytext=(0, -14),
         textcoords="offset points",
         ha="center",
@@ -81,7 +88,7 @@ def fitness_by_generation(dots: Sequence[Dot]) -> Figure:
         color=VERMILION,
     )
     axes.margins(y=0.12)
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right", ncols=4)
+    _legend_above(axes)
     return figure
 
 
@@ -99,33 +106,47 @@ def loss_against_size(dots: Sequence[Dot], front: Collection[int], best: Collect
     dress(axes, x_label="parameters (million)", y_label="val loss (lower is better)", title="Loss against size")
     if not complete:
         return _empty(figure, axes)
-    size = np.array([dot.parameters for dot in complete], float) / 1e6
-    loss = np.array([dot.val_loss for dot in complete], float)
-    limit = _upper_limit(loss)
-    generation = np.array([dot.generation for dot in complete])
-    area = _dot_size(len(complete))
-    drawn = axes.scatter(size, np.minimum(loss, limit), s=area, c=generation, cmap=_COLOURS, alpha=0.85, zorder=3)
     members = sorted(
         (dot for dot in complete if dot.number in front), key=lambda dot: (dot.parameters or 0, -(dot.val_loss or 0))
     )
-    front_x = np.array([dot.parameters for dot in members], float) / 1e6
-    front_y = np.array([dot.val_loss for dot in members], float)
-    axes.step(front_x, front_y, where="post", color=VERMILION, linewidth=1.8, label="Pareto front", zorder=4)
-    axes.scatter(front_x, front_y, s=area * 2.2, facecolor="none", edgecolor=VERMILION, linewidth=1.3, zorder=5)
-    _label(axes, [dot for dot in complete if dot.number in front or dot.number in best or len(complete) <= _FEW])
-    for dot in complete:
-        if dot.number in best:
-            at = (float(dot.parameters or 0) / 1e6, float(dot.val_loss or 0))
-            axes.scatter(
-                *at, s=area * 5, marker="*", color=ORANGE, edgecolor=INK, linewidth=0.7, label="best", zorder=6
-            )
+    winners = [dot for dot in complete if dot.number in best]
+    front_at, area = _size_and_loss(members), _dot_size(len(complete))
+    limit = _upper_limit(_size_and_loss(complete)[1], front_at[1])
+    bar = figure.colorbar(_scatter_generations(axes, complete, limit, area), ax=axes, pad=0.01, aspect=30)
+    axes.step(*front_at, where="post", color=VERMILION, linewidth=1.8, label="Pareto front", zorder=4)
+    axes.scatter(*front_at, s=area * 2.2, facecolor="none", edgecolor=VERMILION, linewidth=1.3, zorder=5)
+    star_at = _size_and_loss(winners)
+    axes.scatter(*star_at, s=area * 4, marker="*", color=ORANGE, edgecolor=INK, linewidth=0.7, label="best", zorder=6)
     axes.margins(0.08)
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right")
-    bar = figure.colorbar(drawn, ax=axes, label="generation", pad=0.01, aspect=30)
+    axes.set_ylim(top=limit + 0.08 * (limit - axes.get_ylim()[0]))
+    others = complete if len(complete) <= _FEW else []
+    _label(axes, [dot for dot in (*winners, *members, *others) if (dot.val_loss or 0) <= limit])
+    _legend_above(axes)
+    bar.set_label("generation", color=INK)
     bar.locator = MaxNLocator(integer=True)
     bar.outline.set_visible(False)
     bar.update_ticks()
     return figure
+
+
+def _scatter_generations(axes: Axes, dots: Sequence[Dot], limit: float, area: float) -> PathCollection:
+    """Draw dots coloured by generation; those above the limit as triangles at the upper end."""
+    size, loss = _size_and_loss(dots)
+    generation = np.array([dot.generation for dot in dots])
+    near = loss <= limit
+    norm = Normalize(0, max(1, generation.max()))
+    drawn = axes.scatter(size[near], loss[near], s=area, c=generation[near], cmap=_COLOURS, norm=norm, zorder=3)
+    if not near.all():
+        top = np.full((~near).sum(), limit)
+        axes.scatter(
+            size[~near], top, s=area, c=generation[~near], cmap=_COLOURS, norm=norm, marker="^", label="above the axis"
+        )
+    return drawn
+
+
+def _size_and_loss(dots: Sequence[Dot]) -> tuple[np.ndarray, np.ndarray]:
+    size = np.array([dot.parameters for dot in dots], float) / 1e6
+    return size, np.array([dot.val_loss for dot in dots], float)
 
 
 def lineage_tree(dots: Sequence[Dot], line: Sequence[int]) -> Figure:
@@ -163,7 +184,8 @@ def _draw_families(axes: Axes, by_number: dict[int, Dot], line: Sequence[int]) -
         if parent is not None:
             segment = [(parent.place, float(parent.generation)), (dot.place, float(dot.generation))]
             (drawn_out if dot.number in line and parent.number in line else kin).append(segment)
-    axes.add_collection(LineCollection(kin, colors="#CFCFCF", linewidths=0.8, zorder=1))
+    width = 0.8 if len(by_number) <= _MANY else 0.35
+    axes.add_collection(LineCollection(kin, colors="#CFCFCF", linewidths=width, zorder=1))
     axes.add_collection(LineCollection(drawn_out, colors=VERMILION, linewidths=2.2, zorder=2))
 
 
@@ -172,16 +194,16 @@ def _draw_members(figure: Figure, axes: Axes, dots: Sequence[Dot], line: Sequenc
     area = 260.0 if few else 30.0
     complete = [dot for dot in dots if dot.fitness is not None]
     others = [dot for dot in dots if dot.fitness is None]
+    fitness = np.array([dot.fitness for dot in complete], float)
+    norm = Normalize(fitness.min(), _upper_limit(fitness)) if complete else Normalize()
     if complete:
-        fitness = np.array([dot.fitness for dot in complete], float)
         drawn = axes.scatter(
             [dot.place for dot in complete],
             [dot.generation for dot in complete],
             s=area,
             c=fitness,
             cmap="viridis",
-            vmin=fitness.min(),
-            vmax=_upper_limit(fitness),
+            norm=norm,
             edgecolor=[VERMILION if dot.number in line else "white" for dot in complete],
             linewidth=1.5 if few else 0.8,
             zorder=3,
@@ -195,7 +217,8 @@ def _draw_members(figure: Figure, axes: Axes, dots: Sequence[Dot], line: Sequenc
             *at, s=area / 3, marker=marker, color=MUTED, facecolor=MUTED if marker == "x" else "white", zorder=3
         )
     for dot in dots if few else [dot for dot in dots if dot.number in line]:
-        inside = few and dot.state == "complete"
+        inside = few and dot.fitness is not None
+        light = inside and norm(dot.fitness or 0.0) > _LIGHT
         axes.annotate(
             str(dot.number),
             (dot.place, dot.generation),
@@ -204,7 +227,7 @@ def _draw_members(figure: Figure, axes: Axes, dots: Sequence[Dot], line: Sequenc
             ha="center",
             va="center" if inside else "bottom",
             fontsize=8,
-            color="white" if inside else INK,
+            color="white" if inside and not light else INK,
             zorder=4,
         )
 
@@ -221,15 +244,24 @@ def _spread(dots: Sequence[Dot]) -> np.ndarray:
     rows = _rows(dots)
     x: dict[int, float] = {}
     for generation, row in rows.items():
-        offsets = np.linspace(-_SPREAD, _SPREAD, len(row)) if len(row) > 1 else [0.0]
+        spread = min(_SPREAD, _STEP * (len(row) - 1) / 2)
+        offsets = np.linspace(-spread, spread, len(row))
         x |= {dot.number: generation + offset for dot, offset in zip(row, offsets, strict=True)}
     return np.array([x[dot.number] for dot in dots])
 
 
-def _upper_limit(values: np.ndarray) -> float:
-    """Give the value above which a few that are far off would squeeze all the others together."""
+def _upper_limit(values: np.ndarray, wanted: np.ndarray | None = None) -> float:
+    """Give the value above which a few that are far off would squeeze all the others together.
+
+    Args:
+        values: what is drawn.
+        wanted: what is to be seen if it is not all too far off.
+    """
     low, high = values.min(), np.quantile(values, 0.9)
-    limit = high + _ROOM_ABOVE * max(high - low, 1e-12)
+    room = max(high - low, 1e-12)
+    limit = high + _ROOM_ABOVE * room
+    if wanted is not None:
+        limit = max(limit, min(wanted.max(initial=low), high + _ROOM_FOR_WANTED * room))
     return float(min(limit, values.max()))
 
 
@@ -238,16 +270,29 @@ def _dot_size(count: int) -> float:
 
 
 def _label(axes: Axes, dots: Sequence[Dot]) -> None:
+    """Number dots, the first ones first, as far as there is room."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    taken: list[np.ndarray] = []
     for dot in dots:
-        axes.annotate(
-            str(dot.number),
-            (float(dot.parameters or 0) / 1e6, float(dot.val_loss or 0)),
-            xytext=(5, 5),
-            textcoords="offset points",
-            fontsize=8,
-            color=MUTED,
-            annotation_clip=True,
-        )
+        at = (float(dot.parameters or 0) / 1e6, float(dot.val_loss or 0))
+        place = to_axes.transform(at)
+        if all((np.abs(place - other) > _LABEL_ROOM).any() for other in taken):
+            taken.append(place)
+            axes.annotate(
+                str(dot.number), at, xytext=(6, 5), textcoords="offset points", fontsize=8, color=MUTED, zorder=7
+            )
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.2,
+        ncols=4,
+    )
 
 
 def _empty(figure: Figure, axes: Axes) -> Figure:
