@@ -35,16 +35,14 @@ def run(overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set
     settings = load_settings(params, overrides, more)
     from evopose2d.evolution import tracked
     from evopose2d.evolution.preparation import bring_data_up_to_date
-    from evopose2d.tracking.connection import server_command
 
     bring_data_up_to_date(settings, Path.cwd())
     outcome = tracked.run(settings)
     show(outcome.best, title="best individuals", as_json=as_json)
     if not as_json:
-        runs = outcome.runs
-        server = None if runs is None else server_command(runs.client.tracking_uri)
+        server, pages = tracked.pages(outcome.runs)
         given = [*(overrides or ()), *more.split()]
-        typer.echo(next_steps(params, given, settings.evolve.root, server, None if runs is None else runs.address))
+        typer.echo(next_steps(params, given, settings.evolve.root, server, pages))
 
 
 evolve.command()(report)

@@ -102,7 +102,7 @@ def sync(
         typer.echo(synced["address"])
 
 
-def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | None, address: str | None) -> str:
+def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | None, pages: Sequence[str]) -> str:
     """Tell what to do with a search that has ended, as command lines to copy.
 
     Args:
@@ -110,7 +110,7 @@ def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | 
         overrides: settings of the command line.
         root: the search's folder.
         server: the command that serves MLflow's pages; None where a server does.
-        address: the search's page; None where MLflow did not answer.
+        pages: addresses of the search's pages; none where MLflow did not answer.
     """
     where = ("" if params == PARAMS_FILE else f" --params {params}") + (f" evolve.root={root}" if overrides else "")
     lines = [
@@ -121,10 +121,10 @@ def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | 
         "tables and drawings without MLflow:",
         f"  evopose2d evolve report{where}",
     ]
-    if address is None:
+    if not pages:
         return "\n".join([*lines, "MLflow did not answer; once it does:", f"  evopose2d sync{where}"])
     lines.append("compare the individuals:")
-    return "\n".join([*lines, *([f"  {server}"] if server else []), f"  {address}"])
+    return "\n".join([*lines, *([f"  {server}"] if server else []), *(f"  {page}" for page in pages)])
 
 
 def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -9,13 +9,14 @@ from pathlib import Path
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.evolution.archive import SearchArchive, generation_done, read_search
 from evopose2d.evolution.identity import read_identity
-from evopose2d.evolution.records import run_of_failure, run_of_result
+from evopose2d.evolution.records import run_of_failure, run_of_result, varied_genes
 from evopose2d.evolution.report import POPULATION_TABLE, progress, summary, write_report
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 from evopose2d.evolution.store import SearchStore
 from evopose2d.stages.provenance import provenance_tags
 from evopose2d.tracking.connection import TrackingError, answering
 from evopose2d.tracking.search_runs import Measurement, SearchRuns
+from evopose2d.tracking.views import share_view
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,8 @@ class SearchRecorder:
             write_report(archive, Path(folder))
             runs.log_folder(Path(folder), tables=[POPULATION_TABLE])
             runs.describe(measurements=self._course(archive), note=summary(archive))
+            genes = varied_genes(each.genotype for each in archive.individuals)
+            share_view(runs, genes, len(archive.individuals))
 
     def stop(self, status: str) -> None:
         """Mark the search's run as ended before its time: KILLED or FAILED."""

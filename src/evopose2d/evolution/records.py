@@ -1,7 +1,7 @@
 """What MLflow is told of an individual."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,15 @@ def gene_params(genotype: Genotype) -> dict[str, int]:
     }
 
 
+def varied_genes(genotypes: Iterable[Genotype]) -> list[str]:
+    """Name the genes that are not the same in all, those that vary most first."""
+    values: dict[str, set[int]] = {}
+    for genotype in genotypes:
+        for name, value in gene_params(genotype).items():
+            values.setdefault(name, set()).add(value)
+    return sorted((name for name in values if len(values[name]) > 1), key=lambda name: -len(values[name]))
+
+
 def genotype_yaml(genotype: Genotype) -> str:
     """Write a genotype as the lines of ``params.yaml`` that hold it."""
     blocks = "".join(f"    - {block}\n" for block in genotype.to_lists())
@@ -111,11 +120,6 @@ def _tags(individual: IndividualResult | IndividualFailure) -> dict[str, str]:
 
 
 def _measurements(result: IndividualResult, started: float, ended: float) -> list[Measurement]:
-    measurements, time = [], started
-    for epoch in result.epochs:
-        time = min(ended, time + epoch.seconds)
-        for name in ("loss", "val_loss", "val_ap", "learning_rate"):
-            measurements.append(Measurement(name, getattr(epoch, name), epoch.epoch, time))
     figures: dict[str, Any] = {
         "fitness": result.fitness,
         "AP": result.ap,
@@ -125,7 +129,13 @@ def _measurements(result: IndividualResult, started: float, ended: float) -> lis
         "gmacs": result.multiply_adds / 1e9,
         "seconds": result.seconds,
     }
-    return measurements + [Measurement(name, value, 0, ended) for name, value in figures.items()]
+    # First what individuals are compared by: the web page takes the first metric that it finds.
+    measurements, time = [Measurement(name, value, 0, ended) for name, value in figures.items()], started
+    for epoch in result.epochs:
+        time = min(ended, time + epoch.seconds)
+        for name in ("val_loss", "val_ap", "loss", "learning_rate"):
+            measurements.append(Measurement(name, getattr(epoch, name), epoch.epoch, time))
+    return measurements
 
 
 def _note(individual: IndividualResult | IndividualFailure, link: Callable[[int], str], outcome: str) -> str:

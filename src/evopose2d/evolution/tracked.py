@@ -14,8 +14,9 @@ from evopose2d.evolution.champion import register_champion
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.recorder import SearchRecorder
 from evopose2d.evolution.store import SearchStore
-from evopose2d.tracking.connection import TrackingError, answering
+from evopose2d.tracking.connection import TrackingError, answering, server_command
 from evopose2d.tracking.search_runs import SearchRuns
+from evopose2d.tracking.views import view_address
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,13 @@ def run(params: Params, **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as searc
         except TrackingError as error:
             logger.warning("%s; `evopose2d sync` fills in what MLflow lacks", error)
     return Outcome(rows, recorder.runs)
+
+
+def pages(runs: SearchRuns | None) -> tuple[str | None, list[str]]:
+    """Give the command that serves a search's pages, where one is needed, and their addresses."""
+    if runs is None:
+        return None, []
+    return server_command(runs.client.tracking_uri), [runs.address, view_address(runs, charts=True)]
 
 
 def sync(params: Params) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from evopose2d.tracking.connection import connect, experiment_id, web_address
 
 logger = logging.getLogger(__name__)
 
+# Of the web page's two faces, the one for training runs.
+WORKFLOW = "workflowType=machine_learning"
 _PARENT = "mlflow.parentRunId"
 _NOTE = "mlflow.note.content"
 _TABLES = "mlflow.loggedArtifacts"
@@ -161,7 +163,7 @@ class SearchRuns:
 
     def page(self, run_id: str) -> str:
         """Give the address of a run's page, from the ``#`` on."""
-        return f"#/experiments/{self.experiment}/runs/{run_id}"
+        return f"#/experiments/{self.experiment}/runs/{run_id}?{WORKFLOW}"
 
     @property
     def address(self) -> str:
