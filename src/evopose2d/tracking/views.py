@@ -22,10 +22,10 @@ def share_view(runs: SearchRuns, genes: Sequence[str], count: int) -> None:
 
     Args:
         runs: the search in MLflow.
-        genes: params that differ between individuals.
+        genes: params that differ between individuals, those that tell most first.
         count: individuals of the search.
     """
-    view = _view(runs.search, genes[:_MOST_AXES], count)
+    view = _view(runs.search, sorted(genes[:_MOST_AXES]), count)
     runs.client.set_experiment_tag(runs.experiment, f"{_VIEW_TAG}{_key(runs.search)}", json.dumps(view))
 
 
