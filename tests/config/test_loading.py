@@ -56,6 +56,10 @@ def test_params_cannot_be_changed(params_file: Path):
         ("model.genotype=[[3,1,2,1]]", ["model.genotype", "7"]),
         ("model.genotype=[[3,1,2,1],5]", ["model.genotype"]),
         ("model.head_blocks=5", ["model.head_blocks", "5", "at most"]),
+        ("model.architecture=resnet", ["model.architecture", "'resnet'", "evopose2d, simple_baseline, hrnet"]),
+        ("model.variant=w32", ["model.variant", "'w32'", "null", "evopose2d"]),
+        ("model.genotype=null", ["model.genotype", "null", "must be set"]),
+        ("model.architecture=hrnet", ["model.compound_scaling", "must be null", "hrnet", "networks use"]),
         ("dataset.flip_pairs=[[left_eye,right_ey]]", ["dataset.flip_pairs", "'right_ey'", "right_eye"]),
         ("dataset.sigmas=[0.1]", ["dataset.sigmas", "17"]),
         ("dataset.upper_body=[tail]", ["dataset.upper_body", "'tail'"]),
@@ -71,6 +75,23 @@ def test_mistake_is_told_in_one_line(params_file: Path, override: str, words: li
     for word in words:
         assert word in message
     assert caught.value.exit_status == 2
+
+
+_HRNET = [
+    "model.architecture=hrnet",
+    "model.genotype=null",
+    "model.compound_scaling=null",
+    "model.head_blocks=null",
+    "model.head_channels=null",
+]
+
+
+def test_keys_of_another_architecture_are_null(params_file: Path):
+    model = load_params(params_file, [*_HRNET, "model.variant=w48"]).model
+    assert (model.architecture, model.variant, model.genotype) == ("hrnet", "w48", None)
+    for value, word in (("null", "got null"), ("resnet50", "'resnet50'")):
+        with pytest.raises(ConfigError, match=rf"model\.variant: .*{word}.* must be one of w32, w48"):
+            load_params(params_file, [*_HRNET, f"model.variant={value}"])
 
 
 def test_missing_key_is_named(params_file: Path, tmp_path: Path):

@@ -26,6 +26,11 @@ def test_the_shipped_settings_are_those_of_a_search(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
+        (
+            ["model.architecture=hrnet", "model.variant=w32"]
+            + [f"model.{key}=null" for key in ("genotype", "compound_scaling", "head_blocks", "head_channels")],
+            r"model\.architecture: got 'hrnet', must be evopose2d for a search",
+        ),
         (["evolve.space.strided=[3,5]"], r"model\.input_shape: got \[128, 96\], must be multiples of 64"),
         (
             ["evolve.space.strided=[1,4]", "evolve.space.stride_blocks=7"],

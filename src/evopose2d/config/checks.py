@@ -4,7 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from evopose2d.config.schema import DatasetConfig, EvolveConfig, ModelConfig, Params, TrainConfig, ValidateConfig
+from evopose2d.config.schema import (
+    ARCHITECTURE_KEYS,
+    VARIANTS,
+    DatasetConfig,
+    EvolveConfig,
+    ModelConfig,
+    Params,
+    TrainConfig,
+    ValidateConfig,
+)
 from evopose2d.errors import ConfigError
 from evopose2d.genotype import Genotype, SearchSpace
 from evopose2d.keypoints import COCO_PERSON, KeypointSchema, schema_from_category
@@ -88,16 +97,38 @@ def _allowed(limits: Mapping[str, Any]) -> str:
 
 
 def _check_model(model: ModelConfig) -> None:
+    _check_architecture(model)
+    if model.genotype is None:
+        return
     try:
         genotype = Genotype.from_lists(model.genotype)
     except ValueError as error:
         raise ConfigError(f"model.genotype: {error}") from None
     halvings = 1 + sum(block.stride == 2 for block in genotype.blocks)
-    if model.head_blocks > halvings:
+    if model.head_blocks is not None and model.head_blocks > halvings:
         raise ConfigError(
             f"model.head_blocks: got {model.head_blocks}, must be at most {halvings}, "
             "the number of times that the genotype halves the resolution"
         )
+
+
+def _check_architecture(model: ModelConfig) -> None:
+    """Hold the keys that belong to some architectures alone against the one that is named."""
+    own = ARCHITECTURE_KEYS[model.architecture]
+    where = f"where model.architecture is {model.architecture}"
+    for key in sorted({key for keys in ARCHITECTURE_KEYS.values() for key in keys}):
+        value = getattr(model, key)
+        if key not in own and value is not None:
+            raise ConfigError(
+                f"model.{key}: got {value!r}, must be null {where}; "
+                "`evopose2d networks use NAME` sets all keys of a published network"
+            )
+        if key in own and value is None:
+            allowed = f"one of {', '.join(VARIANTS[model.architecture])}" if key == "variant" else "set"
+            raise ConfigError(f"model.{key}: got null, must be {allowed} {where}")
+    variants = VARIANTS.get(model.architecture, ())
+    if "variant" in own and model.variant not in variants:
+        raise ConfigError(f"model.variant: got {model.variant!r}, must be one of {', '.join(variants)} {where}")
 
 
 def _check_training(train: TrainConfig) -> None:

@@ -9,6 +9,16 @@ from typing import Any
 
 from omegaconf import MISSING
 
+ARCHITECTURE_KEYS = {
+    "evopose2d": ("genotype", "compound_scaling", "head_blocks", "head_channels"),
+    "simple_baseline": ("variant", "head_blocks", "head_channels"),
+    "hrnet": ("variant",),
+}
+"""Keys of section ``model`` that belong to some architectures alone."""
+
+VARIANTS = {"simple_baseline": ("resnet50", "resnet101", "resnet152"), "hrnet": ("w32", "w48")}
+"""Values of ``model.variant`` by architecture."""
+
 
 def _allowed(
     *,
@@ -55,15 +65,19 @@ class DatasetConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network (``model``)."""
+    """The network (``model``); a key that its architecture does not have is ``null``.
 
-    architecture: str = _allowed(choices=("evopose2d",))
-    genotype: list[list[int]] = _allowed()
+    ``variant`` may be left out, as in descriptions of networks from before there were variants.
+    """
+
+    architecture: str = _allowed(choices=tuple(ARCHITECTURE_KEYS))
+    genotype: list[list[int]] | None = _allowed()
     input_shape: list[int] = _allowed(minimum=32, multiple_of=32, length=2)
-    compound_scaling: bool = _allowed()
-    head_blocks: int = _allowed(minimum=0, maximum=5)
-    head_channels: int = _allowed(minimum=1)
+    compound_scaling: bool | None = _allowed()
+    head_blocks: int | None = _allowed(minimum=0, maximum=5)
+    head_channels: int | None = _allowed(minimum=1)
     final_kernel: int = _allowed(minimum=1, maximum=7)
+    variant: str | None = None
 
 
 @dataclass(frozen=True)

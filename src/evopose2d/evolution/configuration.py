@@ -22,9 +22,11 @@ def check_search(params: Params) -> None:
     Raises:
         ConfigError: one line with the key, the value received and what is allowed.
     """
+    if params.model.architecture != "evopose2d":
+        raise ConfigError(f"model.architecture: got {params.model.architecture!r}, must be evopose2d for a search")
     _check_resources(params)
     space = search_space(params.evolve)
-    head, (height, width) = params.model.head_blocks, params.model.input_shape
+    head, (height, width) = params.model.head_blocks or 0, params.model.input_shape
     for strided in _strided_counts(space):
         stride = 2 ** (1 + strided)
         if height % stride or width % stride:

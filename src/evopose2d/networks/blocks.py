@@ -33,6 +33,7 @@ class LayerFactory:
         stride: int = 1,
         activation: str | None = None,
         *,
+        padding: str = "same",
         use_bias: bool = False,
     ) -> keras.Layer:
         """Make a convolution; ``channels`` it gives, ``kernel`` side and ``stride`` in pixels."""
@@ -40,7 +41,7 @@ class LayerFactory:
             channels,
             kernel,
             strides=stride,
-            padding="same",
+            padding=padding,
             activation=activation,
             use_bias=use_bias,
             kernel_initializer=self._initializer(name),
@@ -81,9 +82,9 @@ class LayerFactory:
             name=name,
         )
 
-    def batch_norm(self, name: str) -> keras.Layer:
-        """Make a batch normalisation (momentum 0.99, epsilon 0.001)."""
-        return FusedBatchNormalization(synchronized=self.synchronized, name=name)
+    def batch_norm(self, name: str, epsilon: float = 1e-3) -> keras.Layer:
+        """Make a batch normalisation of momentum 0.99."""
+        return FusedBatchNormalization(epsilon=epsilon, synchronized=self.synchronized, name=name)
 
     def drop_connect(self, name: str, rate: float) -> keras.Layer:
         """Make a layer that in training zeroes samples with probability ``rate`` and scales up the rest."""

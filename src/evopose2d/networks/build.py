@@ -4,8 +4,10 @@ import keras
 import numpy as np
 
 from evopose2d.config.schema import ModelConfig
+from evopose2d.networks.architectures import apply_network
 from evopose2d.networks.blocks import LayerFactory
-from evopose2d.networks.evopose2d import build_evopose2d
+from evopose2d.networks.evopose2d import build_evopose2d, image_input, normalised
+from evopose2d.networks.keras_operations import KerasOperations
 from evopose2d.networks.scaling import describe
 
 
@@ -30,4 +32,9 @@ def build_network(
     """
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
-    return build_evopose2d(describe(model, keypoints), LayerFactory(seed, synchronized))
+    layers = LayerFactory(seed, synchronized)
+    if model.architecture == "evopose2d":
+        return build_evopose2d(describe(model, keypoints), layers)
+    images = image_input(*model.input_shape)
+    heatmaps = apply_network(KerasOperations(layers), normalised(images), model, keypoints)
+    return keras.Model(images, heatmaps, name=model.architecture)

@@ -2,12 +2,12 @@
 
 Operations are counted as TensorFlow's profiler counts those of the original, so that figures compare with the
 paper's: two for each multiply-accumulate of a convolution, and for each element one of a bias, a mean, an
-excitation or a skip connection and two of a swish (x * sigmoid(beta * x)). Batch normalisation and sigmoid
-count nothing. Two operations are one multiply-add.
+excitation or a skip connection and two of a swish (x * sigmoid(beta * x)). Batch normalisation,
+sigmoid and rectifier count nothing. Two operations are one multiply-add.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evopose2d.networks.scaling import BlockSpec, HeadSpec, NetworkSpec
@@ -31,7 +31,9 @@ class NetworkSize:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
+    """What one layer adds: trainable and other weights, operations of a forward pass."""
+
     trainable: int = 0
     frozen: int = 0
     operations: int = 0
@@ -39,7 +41,12 @@ class _Part:
 
 def count(spec: NetworkSpec) -> NetworkSize:
     """Count a described network; parameters are exactly those that Keras counts in the built one."""
-    parts = list(_parts(spec))
+    return total(_parts(spec))
+
+
+def total(parts: Iterable[Part]) -> NetworkSize:
+    """Add up what the layers of a network add to its size."""
+    parts = list(parts)
     trainable = sum(part.trainable for part in parts)
     return NetworkSize(
         parameters=trainable + sum(part.frozen for part in parts),
@@ -48,9 +55,9 @@ def count(spec: NetworkSpec) -> NetworkSize:
     )
 
 
-def _parts(spec: NetworkSpec) -> Iterator[_Part]:
+def _parts(spec: NetworkSpec) -> Iterator[Part]:
     pixels = math.prod(spec.input_shape) // spec.stem_stride**2
-    yield _convolution(spec.stem_kernel, 3, spec.stem_channels, pixels)
+    yield convolution(spec.stem_kernel, 3, spec.stem_channels, pixels)
     yield from _normalised_swish(spec.stem_channels, pixels)
     for block in spec.blocks:
         yield from _block(block, pixels)
@@ -58,54 +65,57 @@ def _parts(spec: NetworkSpec) -> Iterator[_Part]:
     for head in spec.head:
         yield from _head(head, pixels)
         pixels *= head.stride**2
-    yield _convolution(spec.final_kernel, spec.final_channels, spec.keypoints, pixels)
-    yield _bias(spec.keypoints, pixels)
+    yield convolution(spec.final_kernel, spec.final_channels, spec.keypoints, pixels)
+    yield bias(spec.keypoints, pixels)
 
 
-def _block(block: BlockSpec, pixels: int) -> Iterator[_Part]:
+def _block(block: BlockSpec, pixels: int) -> Iterator[Part]:
     width = block.expanded_channels
     if block.expansion != 1:
-        yield _convolution(1, block.in_channels, width, pixels)
+        yield convolution(1, block.in_channels, width, pixels)
         yield from _normalised_swish(width, pixels)
     pixels //= block.stride**2
-    yield _convolution(block.kernel, 1, width, pixels)  # depthwise: each output reads one channel
+    yield convolution(block.kernel, 1, width, pixels)  # depthwise: each output reads one channel
     yield from _normalised_swish(width, pixels)
     yield from _squeeze_excitation(width, block.squeeze_channels, pixels)
-    yield _convolution(1, width, block.out_channels, pixels)
-    yield _batch_norm(block.out_channels)
+    yield convolution(1, width, block.out_channels, pixels)
+    yield batch_norm(block.out_channels)
     if block.has_skip:
-        yield _Part(operations=block.out_channels * pixels)
+        yield Part(operations=block.out_channels * pixels)
 
 
-def _squeeze_excitation(width: int, squeeze: int, pixels: int) -> Iterator[_Part]:
-    yield _Part(operations=width * pixels)  # mean over the pixels
-    yield _convolution(1, width, squeeze, 1)
-    yield _bias(squeeze, 1)
-    yield _Part(operations=_SWISH * squeeze)
-    yield _convolution(1, squeeze, width, 1)
-    yield _bias(width, 1)
-    yield _Part(operations=width * pixels)  # excitation
+def _squeeze_excitation(width: int, squeeze: int, pixels: int) -> Iterator[Part]:
+    yield Part(operations=width * pixels)  # mean over the pixels
+    yield convolution(1, width, squeeze, 1)
+    yield bias(squeeze, 1)
+    yield Part(operations=_SWISH * squeeze)
+    yield convolution(1, squeeze, width, 1)
+    yield bias(width, 1)
+    yield Part(operations=width * pixels)  # excitation
 
 
-def _head(head: HeadSpec, pixels: int) -> Iterator[_Part]:
+def _head(head: HeadSpec, pixels: int) -> Iterator[Part]:
     # A transposed convolution multiplies each input pixel, not each output pixel, with the kernel.
-    yield _convolution(head.kernel, head.in_channels, head.out_channels, pixels)
+    yield convolution(head.kernel, head.in_channels, head.out_channels, pixels)
     yield from _normalised_swish(head.out_channels, pixels * head.stride**2)
 
 
-def _convolution(kernel: int, in_channels: int, out_channels: int, pixels: int) -> _Part:
+def convolution(kernel: int, in_channels: int, out_channels: int, pixels: int) -> Part:
+    """Count a convolution without bias; ``pixels`` is how often its kernel is applied."""
     weights = kernel**2 * in_channels * out_channels
-    return _Part(trainable=weights, operations=2 * weights * pixels)
+    return Part(trainable=weights, operations=2 * weights * pixels)
 
 
-def _bias(channels: int, pixels: int) -> _Part:
-    return _Part(trainable=channels, operations=channels * pixels)
+def bias(channels: int, pixels: int) -> Part:
+    """Count a bias that is added to ``pixels`` pixels."""
+    return Part(trainable=channels, operations=channels * pixels)
 
 
-def _normalised_swish(channels: int, pixels: int) -> Iterator[_Part]:
-    yield _batch_norm(channels)
-    yield _Part(operations=_SWISH * channels * pixels)
+def _normalised_swish(channels: int, pixels: int) -> Iterator[Part]:
+    yield batch_norm(channels)
+    yield Part(operations=_SWISH * channels * pixels)
 
 
-def _batch_norm(channels: int) -> _Part:
-    return _Part(trainable=2 * channels, frozen=2 * channels)
+def batch_norm(channels: int) -> Part:
+    """Count a batch normalisation, which has two weights and two moving statistics a channel."""
+    return Part(trainable=2 * channels, frozen=2 * channels)

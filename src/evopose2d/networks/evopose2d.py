@@ -2,7 +2,7 @@
 
 import keras
 
-from evopose2d.networks.blocks import LayerFactory, bottleneck, normalised_swish, upsampling
+from evopose2d.networks.blocks import LayerFactory, Tensor, bottleneck, normalised_swish, upsampling
 from evopose2d.networks.scaling import NetworkSpec
 
 # Mean and standard deviation of ImageNet's RGB values, of 255.
@@ -22,8 +22,8 @@ def build_evopose2d(spec: NetworkSpec, layers: LayerFactory) -> keras.Model:
     Returns:
         A network from images (B, H, W, 3), RGB 0..255, to float32 heatmaps (B, h, w, K), peaks about 255.
     """
-    images = keras.Input((*spec.input_shape, 3), dtype="float32", name="images")
-    features = _normalise(images)
+    images = image_input(*spec.input_shape)
+    features = normalised(images)
     features = layers.convolution("stem_conv", spec.stem_channels, spec.stem_kernel, spec.stem_stride)(features)
     features = normalised_swish(features, layers, "stem_bn", "stem_activation")
     for block in spec.blocks:
@@ -34,7 +34,13 @@ def build_evopose2d(spec: NetworkSpec, layers: LayerFactory) -> keras.Model:
     return keras.Model(images, heatmaps, name="evopose2d")
 
 
-def _normalise(images: object) -> object:
+def image_input(height: int, width: int) -> Tensor:
+    """Return the input ``images`` (B, H, W, 3), RGB 0..255, of a network."""
+    return keras.Input((height, width, 3), dtype="float32", name="images")
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Take off ImageNet's mean and divide by its standard deviation, of each colour."""
     scale = [1 / deviation for deviation in IMAGE_STD]
     offset = [-mean / deviation for mean, deviation in zip(IMAGE_MEAN, IMAGE_STD, strict=True)]
     # float32 in mixed precision too, so that rounding comes after the mean is taken off

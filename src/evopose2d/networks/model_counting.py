@@ -47,6 +47,8 @@ def _weighted_operations(layer: keras.Layer) -> int:
 
 
 def _pooling_operations(layer: keras.Layer) -> int:
+    if isinstance(layer, keras.layers.MaxPooling2D):
+        return math.prod(layer.pool_size) * _elements(layer.output)
     return _elements(layer.input) if isinstance(layer, keras.layers.GlobalAveragePooling2D) else 0
 
 

@@ -151,8 +151,14 @@ def describe(model: ModelConfig, keypoints: int) -> NetworkSpec:
         keypoints: K, channels of the heatmaps.
 
     Raises:
-        ConfigError: the input shape is no multiple of the genotype's stride.
+        ConfigError: the architecture has no genotype, or the input shape is no multiple of the genotype's stride.
     """
+    if model.architecture != "evopose2d" or not (
+        model.genotype and model.head_blocks is not None and model.head_channels
+    ):
+        raise ConfigError(
+            f"model.architecture: got {model.architecture!r}, must be evopose2d with its own keys set, for a genotype"
+        )
     height, width = model.input_shape
     size = (height + width) / 2 if model.compound_scaling else _BASE_SIZE
     stem_channels = scaled_width(_STEM_CHANNELS, size)

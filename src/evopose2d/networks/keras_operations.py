@@ -1,0 +1,65 @@
+"""The operations of ``operations`` as Keras layers."""
+
+from collections.abc import Sequence
+
+import keras
+
+from evopose2d.networks.blocks import LayerFactory, Tensor
+
+
+class KerasOperations:
+    """Operations on symbolic tensors that build layers.
+
+    Args:
+        layers: makes those that have weights.
+    """
+
+    def __init__(self, layers: LayerFactory) -> None:
+        self._layers = layers
+
+    def channels(self, features: Tensor) -> int:
+        """Return C."""
+        return int(features.shape[-1])
+
+    def pad(self, features: Tensor, name: str, pixels: int) -> Tensor:
+        """Surround with ``pixels`` zeros on each side."""
+        return keras.layers.ZeroPadding2D(pixels, name=name)(features)
+
+    def convolution(
+        self,
+        features: Tensor,
+        name: str,
+        channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        *,
+        padding: str = "same",
+        use_bias: bool = False,
+    ) -> Tensor:
+        """Convolve to ``channels``; ``kernel`` side and ``stride`` in pixels, ``padding`` same or valid."""
+        layer = self._layers.convolution(name, channels, kernel, stride, padding=padding, use_bias=use_bias)
+        return layer(features)
+
+    def transposed_convolution(self, features: Tensor, name: str, channels: int, kernel: int, stride: int) -> Tensor:
+        """Make ``stride`` times as many pixels a side by a transposed convolution to ``channels``."""
+        return self._layers.transposed_convolution(name, channels, kernel, stride)(features)
+
+    def batch_norm(self, features: Tensor, name: str, epsilon: float = 1e-3) -> Tensor:
+        """Normalise each channel."""
+        return self._layers.batch_norm(name, epsilon)(features)
+
+    def relu(self, features: Tensor, name: str) -> Tensor:
+        """Take the positive part."""
+        return keras.layers.ReLU(name=name)(features)
+
+    def max_pool(self, features: Tensor, name: str) -> Tensor:
+        """Take the maximum of each 3x3 window, at stride 2, without padding."""
+        return keras.layers.MaxPooling2D(3, strides=2, name=name)(features)
+
+    def add(self, features: Sequence[Tensor], name: str) -> Tensor:
+        """Add features of one shape."""
+        return keras.layers.Add(name=name)(list(features))
+
+    def heatmaps(self, features: Tensor, name: str, keypoints: int, kernel: int) -> Tensor:
+        """Convolve with bias to float32 heatmaps, K ``keypoints`` of them."""
+        return self._layers.heatmap_convolution(name, keypoints, kernel)(features)
