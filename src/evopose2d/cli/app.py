@@ -7,6 +7,7 @@ import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.evolve import evolve
+from evopose2d.cli.networks import networks
 from evopose2d.cli.output import configure_logging, import_tensorflow, show
 from evopose2d.cli.results import sync
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 
 app.add_typer(evolve)
 app.command()(sync)
+app.add_typer(networks)
 
 
 @app.callback()

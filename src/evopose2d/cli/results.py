@@ -69,7 +69,7 @@ def best(
     settings = load_settings(params, overrides, more)
     if write and count != 1:
         raise ConfigError(f"--count: got {count}, must be 1 with --write; name one with --number")
-    from evopose2d.config.editing import edit_params
+    from evopose2d.config.editing import set_values
     from evopose2d.evolution.archive import read_search
     from evopose2d.evolution.winner import winners
 
@@ -78,7 +78,7 @@ def best(
     archive = read_search(Path(settings.evolve.root))
     found = winners(archive, filed.model, count=count, number=number, from_weights=from_weights)
     if write:
-        edit_params(params, found[0].settings)
+        set_values(params, found[0].settings)
     if as_json:
         typer.echo(json.dumps([winner.to_json() for winner in found], indent=1))
     else:

@@ -36,6 +36,16 @@ def check_params(params: Params) -> None:
         check_dataset(params.dataset, params.train, COCO_PERSON)
 
 
+def check_model(model: ModelConfig) -> None:
+    """Check section ``model`` by itself.
+
+    Raises:
+        ConfigError: one line with the key, the value received and what is allowed.
+    """
+    _check_limits(model, "model.")
+    _check_model(model)
+
+
 def check_dataset(dataset: DatasetConfig, train: TrainConfig, keypoints: KeypointSchema) -> None:
     """Check the keys that name keypoints, once the dataset's own keypoints are known.
 

@@ -1,84 +1,122 @@
-"""Change values of ``params.yaml`` in place: every comment and every other character stays."""
+"""Change values in ``params.yaml`` and leave everything else, comments and layout, as it is."""
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+import numpy as np
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from evopose2d.config.loading import load_params
 from evopose2d.errors import ConfigError
 from evopose2d.files import replacing
 
-_LEAST_GAP = 2  # blanks before a comment
+_WIDTH = 1000  # columns at which a line would be broken
 
 
-def edit_params(path: Path, values: Mapping[str, Any]) -> None:
-    """Replace values of the settings file, whole or not at all.
+@dataclass(frozen=True)
+class Change:
+    """A key whose value was replaced.
 
-    A list whose length stays is replaced element by element, so that comments between its lines stay too.
+    Attributes:
+        key: dotted.
+        old: its value before; None where there was none.
+        new: its value now.
+    """
+
+    key: str
+    old: Any
+    new: Any
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes ``null`` where ruamel.yaml writes nothing."""
+
+
+_Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
+# YAML 1.1 reads 1e-05, as Python would write it, as a text.
+_Representer.add_representer(
+    float,
+    lambda self, value: self.represent_scalar("tag:yaml.org,2002:float", np.format_float_positional(value, trim="0")),
+)
+
+
+def set_values(path: Path, values: Mapping[str, Any]) -> list[Change]:
+    """Give keys of a settings file new values; the file is checked before it replaces the old one.
 
     Args:
-        path: the file.
-        values: new values by dotted key; the keys are in the file.
+        path: the settings file, such as ``params.yaml``.
+        values: by dotted key; a section that is not there is not made.
+
+    Returns:
+        What changed, in the order of ``values``.
 
     Raises:
-        ConfigError: the file lacks a key, or does not hold valid settings with the new values.
+        ConfigError: the file cannot be read, lacks a section, or could not be used with these values.
     """
+    yaml = _yaml()
+    tree = _read(yaml, path)
+    changes = [change for key, value in values.items() if (change := _set(tree, key, value, path)) is not None]
+    if changes:
+        text = io.StringIO()
+        yaml.dump(tree, text)
+        with replacing(path) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8")
+            load_params(temporary)
+    return changes
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.Representer = _Representer
+    yaml.width = _WIDTH
+    yaml.preserve_quotes = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _read(yaml: YAML, path: Path) -> CommentedMap:
     try:
-        text = path.read_bytes().decode("utf-8")
-        root = yaml.compose(text)
+        tree = yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; run in the project's folder or name one with --params") from None
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, YAMLError) as error:
         raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
-    changes: list[tuple[int, int, str]] = []
-    for key, value in values.items():
-        changes += _changes(_find(path, root, key), value)
-    for start, end, new in sorted(changes, reverse=True):
-        text = _replaced(text, start, end, new)
-    with replacing(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
-        load_params(temporary)
+    if not isinstance(tree, CommentedMap):
+        raise ConfigError(f"{path}: must hold sections")
+    return tree
 
 
-def _find(path: Path, root: yaml.Node | None, key: str) -> yaml.Node:
-    node = root
-    for name in key.split("."):
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        node = next((value for given, value in pairs if given.value == name), None)
-        if node is None:
-            raise ConfigError(f"{path}: missing key {key}")
-    assert node is not None  # the key has at least one part
-    return node
+def _set(tree: CommentedMap, key: str, value: Any, path: Path) -> Change | None:  # noqa: ANN401 - any YAML value
+    *sections, name = key.split(".")
+    section: Any = tree
+    for step in sections:
+        section = section.get(step)
+        if not isinstance(section, CommentedMap):
+            raise ConfigError(f"{path}: missing section {'.'.join(sections)}")
+    old = _plain(section.get(name))
+    if name in section and old == value:
+        return None
+    if name in section:
+        section[name] = _commented(value)
+    else:
+        section.insert(1, name, _commented(value))  # at the end it would follow the blank line after the section
+    return Change(key, old, value)
 
 
-def _changes(node: yaml.Node, value: Any) -> list[tuple[int, int, str]]:  # noqa: ANN401 - any YAML value
-    """Give what to replace: start and end in the text, and the new text."""
-    if isinstance(node, yaml.SequenceNode) and isinstance(value, Sequence) and len(node.value) == len(value):
-        nested = zip(node.value, value, strict=True)
-        return [change for child, element in nested for change in _changes(child, element)]
-    return [(node.start_mark.index, _end(node), _written(value))]
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _end(node: yaml.Node) -> int:
-    """Give where a node's own text ends; YAML counts the blank lines and comments behind a block to it."""
-    in_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
-    if in_block and node.value:
-        last = node.value[-1]
-        return _end(last[1] if isinstance(last, tuple) else last)
-    return node.end_mark.index
-
-
-def _written(value: Any) -> str:  # noqa: ANN401 - any YAML value
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
-    return text.strip().removesuffix("\n...").strip()
-
-
-def _replaced(text: str, start: int, end: int, new: str) -> str:
-    """Replace a span; a comment behind it keeps its column where there is room."""
-    rest = text[end:]
-    gap = len(rest) - len(rest.lstrip(" "))
-    if rest[gap : gap + 1] == "#":
-        rest = " " * max(_LEAST_GAP, gap + (end - start) - len(new)) + rest[gap:]
-    return text[:start] + new + rest
+def _commented(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """Write a list of numbers in one line, a list of lists a line each."""
+    if not isinstance(value, list):
+        return value
+    sequence = CommentedSeq(_commented(item) for item in value)
+    if not any(isinstance(item, list) for item in value):
+        sequence.fa.set_flow_style()
+    return sequence
