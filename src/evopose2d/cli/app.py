@@ -10,6 +10,7 @@ from evopose2d.cli.evolve import evolve
 from evopose2d.cli.networks import networks
 from evopose2d.cli.output import configure_logging, import_tensorflow, show
 from evopose2d.cli.results import sync
+from evopose2d.cli.weights import convert_weights
 
 app = typer.Typer(
     name="evopose2d",
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.add_typer(evolve)
 app.command()(sync)
 app.add_typer(networks)
+app.command()(convert_weights)
 
 
 @app.callback()

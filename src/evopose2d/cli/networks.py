@@ -47,7 +47,7 @@ def list_networks(
         return
     from evopose2d.config.catalogue import published
 
-    shape = _shape(input_shape) if input_shape else None
+    shape = parse_shape(input_shape) if input_shape else None
     known = published()
     if genotype:
         model = replace(known["ancestor"].model, genotype=_genotype(genotype))
@@ -86,7 +86,8 @@ def use(
         typer.echo(f"{params}: holds {name} already")
 
 
-def _shape(text: str) -> tuple[int, int]:
+def parse_shape(text: str) -> tuple[int, int]:
+    """Read (H, W) from a text such as 256x192."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if match is None:
         raise ConfigError(f"--input-shape: got {text!r}, must be height x width in pixels, such as 256x192")
@@ -131,10 +132,9 @@ def _family_and_size(item: tuple[str, Mapping[str, Any]]) -> tuple[bool, str, in
 
 
 def _table(counted: Mapping[str, Mapping[str, Any]]) -> "Table":
-    from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, caption=_CAPTION, caption_justify="left")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, caption=_CAPTION, caption_justify="left")
     table.add_column("network", no_wrap=True)
     for name in ("input", "output", "M", "G", "AP", "AP*", "here"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -14,6 +14,7 @@ from evopose2d.errors import DataError
 from evopose2d.files import digest, write_json
 from evopose2d.networks.build import build_network
 from evopose2d.stages import layout
+from evopose2d.stages.initial_weights import set_initial_weights
 from evopose2d.stages.judging import Judge
 from evopose2d.stages.pose_model import PoseModel, save_pose_model
 from evopose2d.stages.provenance import dvc_digests, log_provenance
@@ -56,17 +57,18 @@ def run(params: Params) -> dict[str, Any]:
 
 
 def build_model(params: Params, records: RecordsInfo, accelerator: Accelerator) -> PoseModel:
-    """Build the network, with initial weights from a file where one is named.
+    """Build the network, with initial weights from a file or from ImageNet where one is named.
 
     Raises:
+        ConfigError: ImageNet weights are asked for a network that has none.
+        DownloadError: they cannot be fetched.
         WeightsError: ``train.initial_weights`` cannot be read or does not fit the network.
     """
     with accelerator.scope():
         network = build_network(
             params.model, records.schema.count, seed=params.train.seed, synchronized=accelerator.replicas > 1
         )
-    if params.train.initial_weights is not None:
-        load_weights(network, Path(params.train.initial_weights))
+    set_initial_weights(network, params.model, params.train.initial_weights)
     return PoseModel(network=network, config=params.model, keypoints=records.schema, sigma=params.train.sigma)
 
 

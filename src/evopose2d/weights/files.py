@@ -9,7 +9,7 @@ import contextlib
 import io
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from evopose2d.errors import WeightsError
 from evopose2d.files import replacing
 
 _METADATA = "evopose2d"  # attribute that holds what the writer says of the network, as JSON
+_KERAS_DESCRIPTION = "model_config"
 _NAMED_AT_MOST = 5  # layers that an error names
 _KERAS_2_NAMES = {"depthwise_kernel": "kernel"}
 
@@ -106,11 +107,14 @@ def load_weights(model: keras.Model, path: Path, *, strict: bool = True) -> Load
     return report
 
 
-def read_arrays(source: Path | bytes) -> dict[str, dict[str, np.ndarray]]:
+def read_arrays(
+    source: Path | bytes, wanted: Callable[[str], bool] = lambda _: True
+) -> dict[str, dict[str, np.ndarray]]:
     """Read the weights of a file without a network to hold them.
 
     Args:
         source: a file that ``load_weights`` reads, or its content.
+        wanted: tells by its name whether a layer is read.
 
     Returns:
         float32 arrays by the layer's name, then by the weight's own (``kernel``, ``gamma``, ...).
@@ -122,8 +126,38 @@ def read_arrays(source: Path | bytes) -> dict[str, dict[str, np.ndarray]]:
     with _opened(path, source if isinstance(source, bytes) else None) as root:
         return {
             layer: {name: _finite(dataset, layer, path) for name, dataset in stored.items()}
+            for layer, stored in _stored_layers(root, path, wanted).items()
+        }
+
+
+def read_shapes(path: Path) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Return the shapes of a file's weights, by the layer's name, then by the weight's own.
+
+    Raises:
+        WeightsError: the file cannot be read as weights.
+    """
+    with _opened(Path(path)) as root:
+        return {
+            layer: {name: dataset.shape for name, dataset in stored.items()}
             for layer, stored in _stored_layers(root, path).items()
         }
+
+
+def read_keras_description(path: Path) -> Mapping[str, Any]:
+    """Return the model configuration that Keras 2 wrote into a full-model file, as JSON values; it is not built.
+
+    Empty where there is none, or where it is no JSON object.
+
+    Raises:
+        WeightsError: the file cannot be read as weights.
+    """
+    with _opened(Path(path)) as root:
+        text = root.file.attrs.get(_KERAS_DESCRIPTION, "{}")
+    try:
+        description = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return description if isinstance(description, dict) else {}
 
 
 def layer_arrays(model: keras.Model) -> dict[str, dict[str, np.ndarray]]:
@@ -178,17 +212,22 @@ def _weighted_layers(model: keras.Model) -> dict[str, keras.Layer]:
     return {layer.name: layer for layer in model.layers if layer.weights}
 
 
-def _stored_layers(root: h5py.Group, path: Path) -> dict[str, dict[str, h5py.Dataset]]:
-    """Give the datasets of each layer that has any, by layer and by the weight's own name in Keras 3."""
+def _stored_layers(
+    root: h5py.Group, path: Path, wanted: Callable[[str], bool] = lambda _: True
+) -> dict[str, dict[str, h5py.Dataset]]:
+    """Give the datasets of each layer that has any, by layer and by the weight's own name in Keras 3.
+
+    Keras 3 allows no ``/`` in the name of a layer: networks have ``_`` there.
+    """
     stored = {}
-    for layer in _names(root, "layer_names"):
+    for layer in filter(wanted, _names(root, "layer_names")):
         group = root.get(layer)
         weights = {name: group.get(name) for name in _names(group, "weight_names")} if group is not None else {}
         for name, weight in weights.items():
             if not isinstance(weight, h5py.Dataset) or weight.dtype.kind != "f":
                 raise WeightsError(f"{path}: {layer}: {name} must be an array of floating-point numbers")
         if weights:
-            stored[layer] = {_own_name(name): weight for name, weight in weights.items()}
+            stored[layer.replace("/", "_")] = {_own_name(name): weight for name, weight in weights.items()}
     return stored
 
 

@@ -1,0 +1,106 @@
+"""What a network starts from: nothing, a weight file, or ImageNet's weights (``train.initial_weights``)."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from evopose2d.config.schema import ModelConfig
+from evopose2d.errors import WeightsError
+from evopose2d.inheritance.original import copy_overlap
+from evopose2d.weights import layer_arrays, load_weights, set_layer_arrays
+from evopose2d.weights.imagenet import fetch_published, imagenet_arrays, imagenet_file, is_published
+
+logger = logging.getLogger(__name__)
+
+_IMAGENET = "imagenet"
+_NAMED_AT_MOST = 6
+
+Arrays = Mapping[str, Mapping[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of each layer of a network that was given weights of another.
+
+    Attributes:
+        whole: layers that took all their weights.
+        partly: layers whose shapes differ, which took what overlaps, or were filled from the network's last block.
+        random: layers that keep their initial weights.
+    """
+
+    whole: tuple[str, ...]
+    partly: tuple[str, ...]
+    random: tuple[str, ...]
+
+    def __str__(self) -> str:
+        named = ", ".join(self.random[:_NAMED_AT_MOST]) + (", ..." if len(self.random) > _NAMED_AT_MOST else "")
+        return f"{len(self.whole)} layers whole, {len(self.partly)} in part; {len(self.random)} stay random: {named}"
+
+
+def set_initial_weights(network: keras.Model, model: ModelConfig, initial_weights: str | None) -> None:
+    """Give a newly built network its initial weights.
+
+    Args:
+        network: with random weights.
+        model: what it was built from.
+        initial_weights: None: the random ones stay. ``imagenet``: Keras's for EfficientNet or ResNet, fetched
+            once. ``imagenet:`` followed by a file or an http(s) address: a copy of them. Anything else: a weight
+            file of the same network.
+
+    Raises:
+        ConfigError: ImageNet weights are asked for a network that has none.
+        DownloadError: they cannot be fetched.
+        WeightsError: a file cannot be read or does not fit.
+    """
+    if initial_weights is None:
+        return
+    kind, _, place = initial_weights.partition(":")
+    if kind != _IMAGENET:
+        load_weights(network, Path(initial_weights))
+        return
+    path = _imagenet_path(model, place)
+    taken = take(network, imagenet_arrays(path, model.architecture))
+    if not (taken.whole or taken.partly):
+        raise WeightsError(f"{path}: holds no layer of the network")
+    logger.info("initial weights from %s: %s", path.name, taken)
+
+
+def take(network: keras.Model, arrays: Arrays) -> Taken:
+    """Give a network the weights of another: of like layers all, of others what overlaps, as the original did.
+
+    Args:
+        network: with random weights, which stay where there is nothing to take.
+        arrays: weights by the layer's name, then by the weight's own.
+
+    Raises:
+        WeightsError: a layer of a name that the network has is of another form.
+    """
+    initial = layer_arrays(network)
+    try:
+        given = copy_overlap({name: dict(layer) for name, layer in arrays.items()}, initial)
+    except (KeyError, ValueError) as error:  # other weights, or kernels of another number of axes
+        raise WeightsError(f"a layer holds weights of another form than the network's: {error}") from error
+    set_layer_arrays(network, given)
+    whole = [name for name, layer in initial.items() if _shapes(layer) == _shapes(arrays.get(name, {}))]
+    random = [name for name, layer in initial.items() if all(given[name][key] is layer[key] for key in layer)]
+    partly = [name for name in initial if name not in {*whole, *random}]
+    return Taken(tuple(whole), tuple(partly), tuple(random))
+
+
+def _shapes(layer: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {name: values.shape for name, values in layer.items()}
+
+
+def _imagenet_path(model: ModelConfig, place: str) -> Path:
+    file = imagenet_file(model)
+    if not place:
+        return fetch_published(file)
+    if place.startswith(("http://", "https://")):
+        return fetch_published(replace(file, address=place))
+    if not is_published(Path(place), file):
+        logger.warning("%s is not Keras's %s (its MD5 is another); its weights are taken as they are", place, file.name)
+    return Path(place)
