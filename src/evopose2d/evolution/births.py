@@ -56,6 +56,8 @@ def parent_of_file(params: Params, weights: Path) -> Parent:
     Raises:
         ConfigError: the genotype lies outside the search space.
     """
+    if params.model.genotype is None:
+        raise ConfigError("model.genotype: got null, must be the genotype of the network with these weights")
     genotype = Genotype.from_lists(params.model.genotype)
     if genotype not in search_space(params.evolve):
         raise ConfigError(
