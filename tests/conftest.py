@@ -1,6 +1,7 @@
 """Fixtures that several test folders share."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,22 @@ def coco_sample() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no COCO sample at {folder}; name one with EVOPOSE2D_COCO_SAMPLE")
     return folder
+
+
+@pytest.fixture(scope="session")
+def _mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with nothing in it: making one takes seconds."""
+    from evopose2d.tracking.connection import create_database
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    create_database(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def mlflow_uri(_mlflow_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of an empty MLflow database in the test's folder, which becomes the working directory."""
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(_mlflow_template, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"

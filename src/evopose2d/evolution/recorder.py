@@ -45,6 +45,7 @@ class SearchRecorder:
         self._begun = False
         self._known: set[int] = set()
         self._generation_shown = -1
+        self._shown = -1
         self._not_before = 0.0
         self._warned = False
         self.error = ""
@@ -81,12 +82,14 @@ class SearchRecorder:
             numbers: finished individuals.
         """
         self._known.update(numbers)
-        failures = 0
+        refused = 0
         for number in self.missing:
-            failures = 0 if self._tolerate(lambda number=number: self._record(number)) else failures + 1  # type: ignore[misc]
-            if failures == _FAILURES_IN_A_ROW:
-                self._not_before = time.monotonic() + _PAUSE
-                return
+            refused = 0 if self._tolerate(lambda number=number: self._record(number)) else refused + 1  # type: ignore[misc]
+            if refused == _FAILURES_IN_A_ROW:
+                break
+        if refused:
+            self._not_before = time.monotonic() + _PAUSE
+            return
         self._tolerate(self._show_generation)
 
     def show(self, archive: SearchArchive) -> None:
@@ -95,6 +98,8 @@ class SearchRecorder:
         Raises:
             TrackingError: MLflow does not answer.
         """
+        if self._shown == len(archive.finished):
+            return
         with answering(), tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
             runs = self._open()
             write_report(archive, Path(folder))
@@ -102,6 +107,7 @@ class SearchRecorder:
             runs.describe(measurements=self._course(archive), note=summary(archive))
             genes = varied_genes(each.genotype for each in archive.individuals)
             share_view(runs, genes, len(archive.individuals))
+        self._shown = len(archive.finished)
 
     def stop(self, status: str) -> None:
         """Mark the search's run as ended before its time: KILLED or FAILED."""

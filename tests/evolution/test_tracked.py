@@ -1,0 +1,297 @@
+"""A search in MLflow: every individual exactly once, whatever is killed or does not answer."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from search_doubles import InlineEngine, Trainer, make_params, trained
+
+from evopose2d.errors import Interrupted, SearchError
+from evopose2d.evolution import recorder as recorder_module
+from evopose2d.evolution import records as records_module
+from evopose2d.evolution import report as report_module
+from evopose2d.evolution import tracked
+from evopose2d.evolution.archive import read_search
+from evopose2d.evolution.lock import driver_lock
+from evopose2d.evolution.recorder import SearchRecorder
+from evopose2d.evolution.store import SearchStore
+from evopose2d.tracking import TrackingError
+
+DRIVER = Path(__file__).parent / "mlflow_driver.py"
+SETTINGS = ("evolve.generations=1", "evolve.children=3", "evolve.attempts=1", "tracking.log_model=false")
+NOBODY = "http://me:secret@127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def _blank_drawings(request, monkeypatch):
+    """Drawings take most of the time; only the test of the command line looks at them."""
+    for module in (records_module, report_module):
+        monkeypatch.setattr(module, "save_figure", lambda figure, path: path.touch())
+
+
+@pytest.fixture
+def params(mlflow_uri: str, tmp_path: Path):
+    return make_params(tmp_path, *SETTINGS, f"tracking.uri={mlflow_uri}")
+
+
+def run(params, folder: Path, **faults):
+    return tracked.run(params, engine=partial(InlineEngine, trainer=Trainer(folder / "notes", **faults)))
+
+
+def runs_of(uri: str, kind: str):
+    client = MlflowClient(uri)
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return client.search_runs(experiments, f"tags.kind = '{kind}'", max_results=1000)
+
+
+def check_all_is_there(uri: str, total: int = 4, failed: tuple[int, ...] = ()) -> None:
+    """Every individual has one run, whole and below the search's own, and no metric was logged twice."""
+    client = MlflowClient(uri)
+    (own,) = runs_of(uri, "search")
+    individuals = {int(each.data.tags["individual"]): each for each in runs_of(uri, "individual")}
+    assert sorted(individuals) == list(range(total))
+    assert len(runs_of(uri, "individual")) == total
+    assert own.info.status == "FINISHED"
+    for number, each in individuals.items():
+        assert each.info.status == ("FAILED" if number in failed else "FINISHED")
+        assert each.data.tags["mlflow.parentRunId"] == own.info.run_id
+        for name in each.data.metrics:
+            steps = [metric.step for metric in client.get_metric_history(each.info.run_id, name)]
+            assert len(steps) == len(set(steps)), (number, name)
+    assert {each.path for each in client.list_artifacts(own.info.run_id)} >= {"population.json", "lineage.png"}
+
+
+def test_a_search_and_its_individuals(params, tmp_path):
+    outcome = run(params, tmp_path, diverges=(2,))
+    uri = params.tracking.uri
+    check_all_is_there(uri, failed=(2,))
+    client = MlflowClient(uri)
+    (own,) = runs_of(uri, "search")
+    assert outcome.runs.run_id == own.info.run_id
+    individuals = {int(each.data.tags["individual"]): each for each in runs_of(uri, "individual")}
+    results = read_search(Path(params.evolve.root)).results
+    child, result = individuals[1], results[1]
+    assert child.data.params["block3_kernel"] == str(result.genotype.blocks[2].kernel)
+    assert len(child.data.params) == 28
+    assert child.data.metrics["fitness"] == result.fitness
+    assert child.data.metrics["AP"] == result.ap
+    losses = client.get_metric_history(child.info.run_id, "val_loss")
+    assert [(each.step, each.value) for each in losses] == [(each.epoch, each.val_loss) for each in result.epochs]
+    tags = child.data.tags
+    assert (tags["generation"], tags["parent"], tags["mutation"]) == ("1", "0", result.mutation)
+    assert child.info.run_name == f"01 · g1 · {result.mutation.replace('block ', 'block')}"
+    assert individuals[0].info.run_id in tags["mlflow.note.content"]
+    assert {each.path for each in client.list_artifacts(child.info.run_id)} == {
+        "genotype.yaml",
+        "learning_curve.csv",
+        "learning_curve.png",
+        "result.json",
+        "weights.h5",
+    }
+
+
+def test_a_failure_can_be_read_in_mlflow(params, tmp_path):
+    run(params, tmp_path, diverges=(2,))
+    (failed,) = [each for each in runs_of(params.tracking.uri, "individual") if each.info.status == "FAILED"]
+    assert "nan" in failed.data.tags["error"]
+    assert (failed.data.tags["state"], failed.data.metrics) == ("failed", {})
+    client = MlflowClient(params.tracking.uri)
+    assert {each.path for each in client.list_artifacts(failed.info.run_id)} >= {"error.txt", "failure.json"}
+
+
+def test_the_searchs_run_shows_its_course(params, tmp_path):
+    run(params, tmp_path)
+    (own,) = runs_of(params.tracking.uri, "search")
+    archive = read_search(Path(params.evolve.root))
+    best = archive.best(1)[0]
+    client = MlflowClient(params.tracking.uri)
+    course = client.get_metric_history(own.info.run_id, "best_fitness")
+    assert [each.step for each in course] == [0, 1]
+    assert course[-1].value == best.fitness
+    assert own.data.metrics["individuals_done"] == 4
+    assert own.data.params["evolve.children"] == "3"
+    assert f"| {best.number} |" in own.data.tags["mlflow.note.content"]
+    table = json.loads(Path(client.download_artifacts(own.info.run_id, "population.json")).read_text())
+    assert [row[0] for row in table["data"]] == [0, 1, 2, 3]
+
+
+def test_killed_anywhere_within_mlflow_and_between(mlflow_uri, tmp_path):
+    """One search, killed in one call after the other; what the last driver leaves is whole."""
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
+
+    def drive(call: str, at: int) -> int:
+        command = [sys.executable, str(DRIVER), str(tmp_path), mlflow_uri, call, str(at)]
+        return subprocess.run(command, env=environment, cwd=tmp_path, check=False, timeout=300).returncode
+
+    # The search's own run is made; two individuals' runs, the second of them within its files; a batch; the report.
+    for call, at in (("create_run", 0), ("create_run", 1), ("log_artifact", 7), ("log_batch", 2), ("log_artifacts", 0)):
+        assert drive(call, at) == -signal.SIGKILL, call
+    assert drive("none", 0) == 0
+    check_all_is_there(mlflow_uri, failed=(2,))
+    assert max(Counter(trained(tmp_path / "notes")).values()) <= 2
+
+
+def test_mlflow_refusing_connections_costs_one_warning_and_sync_fills_it_in(params, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    uri = params.tracking.uri
+    silent = make_params(tmp_path, *SETTINGS, f"tracking.uri={NOBODY}")
+    with caplog.at_level(logging.WARNING, "evopose2d"):
+        outcome = run(silent, tmp_path)
+    assert len(outcome.best) == 4
+    assert outcome.runs is None
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == 2, warnings
+    assert "recorded later" in warnings[0]
+    assert "evopose2d sync" in warnings[1]
+    assert "secret" not in caplog.text
+    with pytest.raises(TrackingError, match="4 of 4 individuals are not in MLflow"):
+        tracked.sync(silent)
+    assert tracked.sync(params)["new"] == 4
+    check_all_is_there(uri)
+
+
+def test_a_server_that_comes_back_gets_what_it_missed(params, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "_PAUSE", 0.0)
+    calls = []
+    real = recorder_module.SearchRuns.open
+
+    def flaky(*arguments):
+        calls.append(1)
+        if len(calls) < 4:
+            raise ConnectionRefusedError("nobody there")
+        return real(*arguments)
+
+    monkeypatch.setattr(recorder_module.SearchRuns, "open", flaky)
+    run(params, tmp_path)
+    check_all_is_there(params.tracking.uri)
+
+
+def test_a_server_that_does_not_answer_is_left_alone_for_a_while(params, tmp_path, monkeypatch):
+    run(params, tmp_path)
+    store = SearchStore(Path(params.evolve.root))
+    calls = []
+    recorder = SearchRecorder(params.tracking, store.root)
+    monkeypatch.setattr(recorder_module.SearchRuns, "open", lambda *_: calls.append(1) or _refuse())
+    for number in range(4):
+        recorder.finished(store.read_result(number), store.folder(number))
+    assert len(calls) == 1
+    assert recorder.missing == [0, 1, 2, 3]
+
+
+def _refuse():
+    raise ConnectionRefusedError("nobody there")
+
+
+def test_a_deleted_database_is_rebuilt(params, tmp_path, mlflow_uri):
+    run(params, tmp_path, diverges=(2,))
+    rebuilt = make_params(tmp_path, *SETTINGS, f"tracking.uri={mlflow_uri.replace('mlflow.db', 'new.db')}")
+    assert tracked.sync(rebuilt)["new"] == 4
+    check_all_is_there(rebuilt.tracking.uri, failed=(2,))
+    before = {each.info.run_id for each in runs_of(rebuilt.tracking.uri, "individual")}
+    assert tracked.sync(rebuilt)["new"] == 0
+    assert {each.info.run_id for each in runs_of(rebuilt.tracking.uri, "individual")} == before
+    times = [
+        {
+            each.data.tags["individual"]: (each.info.start_time, each.info.end_time)
+            for each in runs_of(uri, "individual")
+        }
+        for uri in (mlflow_uri, rebuilt.tracking.uri)
+    ]
+    assert times[0] == times[1]
+
+
+def test_a_search_that_is_extended_goes_on_in_its_run(params, tmp_path):
+    first = run(params, tmp_path)
+    settings = [each for each in SETTINGS if "generations" not in each]
+    longer = make_params(tmp_path, *settings, "evolve.generations=2", f"tracking.uri={params.tracking.uri}")
+    second = run(longer, tmp_path)
+    assert second.runs.run_id == first.runs.run_id
+    check_all_is_there(params.tracking.uri, total=7)
+    (own,) = runs_of(params.tracking.uri, "search")
+    assert (own.data.tags["individuals"], own.data.metrics["individuals_done"]) == ("7", 7)
+
+
+def test_a_search_that_has_ended_is_left_as_it_is(params, tmp_path):
+    run(params, tmp_path)
+    (before,) = runs_of(params.tracking.uri, "search")
+    run(params, tmp_path)
+    (after,) = runs_of(params.tracking.uri, "search")
+    assert (after.info.status, after.data.metrics) == ("FINISHED", before.data.metrics)
+    check_all_is_there(params.tracking.uri)
+
+
+def test_a_search_that_is_stopped_is_seen_as_such(params, tmp_path, monkeypatch):
+    def stopped(params, recorder, **stand_ins):
+        recorder.recorded()
+        raise Interrupted("stopped")
+
+    run(params, tmp_path)
+    monkeypatch.setattr(tracked.search, "run", stopped)
+    with pytest.raises(Interrupted):
+        tracked.run(params)
+    assert runs_of(params.tracking.uri, "search")[0].info.status == "KILLED"
+
+
+def test_a_project_starts_the_search_and_another_goes_on_with_it(params, tmp_path, monkeypatch):
+    client = MlflowClient(params.tracking.uri)
+    first, second = (client.create_run("0").info.run_id for _ in range(2))
+    monkeypatch.setenv("MLFLOW_RUN_ID", first)
+    run(params, tmp_path)
+    (own,) = runs_of(params.tracking.uri, "search")
+    assert own.info.run_id == first
+    assert {each.info.experiment_id for each in runs_of(params.tracking.uri, "individual")} == {"0"}
+    monkeypatch.setenv("MLFLOW_RUN_ID", second)
+    run(params, tmp_path)
+    check_all_is_there(params.tracking.uri)
+    assert client.get_run(second).data.tags["mlflow.parentRunId"] == first
+
+
+def test_sync_leaves_a_running_search_to_its_driver(params, tmp_path):
+    run(params, tmp_path)
+    with driver_lock(SearchStore(Path(params.evolve.root)).lock_path), pytest.raises(SearchError, match="runs this"):
+        tracked.sync(params)
+
+
+def test_sync_without_a_search(params):
+    with pytest.raises(SearchError, match="no search has been started here"):
+        tracked.sync(params)
+
+
+def test_an_individual_that_mlflow_refuses_holds_no_other_up(params, tmp_path, monkeypatch, caplog):
+    real = recorder_module.SearchRuns.record
+
+    def picky(runs, individual):
+        if individual.number == 1:
+            raise OSError("no room for it")
+        real(runs, individual)
+
+    monkeypatch.setattr(recorder_module.SearchRuns, "record", picky)
+    outcome = run(params, tmp_path)
+    assert outcome.runs.recorded() == {0, 2, 3}
+    assert "1 of 4 individuals are not in MLflow" in caplog.text
+
+
+def test_tracking_delays_nothing(params, tmp_path, monkeypatch):
+    """The last individual is trained while MLflow still ponders over the first."""
+    begun = time.monotonic()
+    seen = []
+    real = recorder_module.SearchRuns.open
+
+    def slow(*arguments):
+        while len(trained(tmp_path / "notes")) < 4 and time.monotonic() < begun + 60:
+            time.sleep(0.01)
+        seen.append(len(trained(tmp_path / "notes")))
+        return real(*arguments)
+
+    monkeypatch.setattr(recorder_module.SearchRuns, "open", slow)
+    run(params, tmp_path)
+    assert seen[0] == 4

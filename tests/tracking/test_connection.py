@@ -1,0 +1,78 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from evopose2d.tracking.connection import (
+    EXPERIMENT_TAGS,
+    TrackingError,
+    answering,
+    create_database,
+    experiment_id,
+    one_line,
+    server_command,
+    web_address,
+)
+
+
+def test_a_database_killed_while_it_is_made_is_made_again(tmp_path):
+    code = "import sys; from evopose2d.tracking.connection import create_database; create_database(sys.argv[1])"
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    maker = subprocess.Popen([sys.executable, "-c", code, uri], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not any(path.stat().st_size for path in tmp_path.glob(".mlflow*/mlflow.db")):
+        assert maker.poll() is None
+        time.sleep(0.01)
+    os.kill(maker.pid, signal.SIGKILL)
+    maker.wait()
+    assert not (tmp_path / "mlflow.db").exists()
+    create_database(uri)
+    assert [each.name for each in MlflowClient(uri).search_experiments()] == ["Default"]
+
+
+def test_a_database_that_is_there_stays(mlflow_uri: str, tmp_path: Path):
+    before = (tmp_path / "mlflow.db").read_bytes()
+    create_database(mlflow_uri)
+    assert (tmp_path / "mlflow.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://host/name", "sqlite://"])
+def test_other_addresses_make_no_files(uri: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    create_database(uri)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_experiment_is_made_once_and_opens_on_its_runs(mlflow_uri: str):
+    client = MlflowClient(mlflow_uri)
+    first = experiment_id(client, "tests")
+    client.set_experiment_tag(first, "mlflow.experimentKind", "something else")
+    assert experiment_id(client, "tests") == first
+    assert client.get_experiment(first).tags.items() >= EXPERIMENT_TAGS.items()
+
+
+@pytest.mark.parametrize(
+    ("uri", "page", "command"),
+    [
+        ("sqlite:///mlflow.db", "http://127.0.0.1:5000", "mlflow ui"),
+        ("sqlite:///other.db", "http://127.0.0.1:5000", "mlflow ui --backend-store-uri sqlite:///other.db"),
+        ("https://me:secret@tracking.example/", "https://tracking.example", None),
+    ],
+)
+def test_where_a_browser_looks(uri: str, page: str, command: str | None):
+    assert web_address(uri) == page
+    assert server_command(uri) == command
+
+
+def test_what_mlflow_says_fits_a_line_and_keeps_the_password():
+    error = MlflowException("cannot reach\n  http://me:secret@host:5000/api " + "x" * 1000)
+    assert "secret" not in one_line(error)
+    assert "***@host" in one_line(error)
+    assert len(one_line(error)) <= 300
+    with pytest.raises(TrackingError, match="MLflow: cannot reach http"), answering():
+        raise error
