@@ -1,9 +1,11 @@
-"""A tracked search that a test can have killed within MLflow: ``python mlflow_driver.py FOLDER URI CALL AT``.
+"""Tracked searches that are killed within MLflow: ``python mlflow_driver.py FOLDER URI CALL:AT ...``.
 
 CALL is a method of MLflow's client, AT how many calls of it are let through before the process dies in the next
-one, after MLflow has done what it was asked for; ``none`` lets all through.
+one, after MLflow has done what it was asked for; ``none:0`` lets all through. Each runs the search of FOLDER in a
+process of its own, forked off here because to import all of it takes seconds. Prints how each process ended.
 """
 
+import json
 import logging
 import os
 import signal
@@ -33,15 +35,28 @@ def die_in(name: str, let_through: int) -> None:
     setattr(MlflowClient, name, deadly)
 
 
-def main() -> None:
-    folder, uri, call, at = Path(sys.argv[1]), *sys.argv[2:5]
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+def search(folder: Path, uri: str, call: str, at: int) -> None:
+    """Run the search, or go on with it."""
     for module in (records, report):  # drawings take most of the time
         module.save_figure = lambda figure, path: path.touch()
     if call != "none":
-        die_in(call, int(at))
+        die_in(call, at)
     params = make_params(folder, *SETTINGS, f"tracking.uri={uri}")
     tracked.run(params, engine=partial(InlineEngine, trainer=Trainer(folder / "notes", diverges=(2,))))
+
+
+def main() -> None:
+    folder, uri = Path(sys.argv[1]), sys.argv[2]
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    ends = []
+    for step in sys.argv[3:]:
+        call, at = step.split(":")
+        child = os.fork()
+        if not child:
+            search(folder, uri, call, int(at))
+            os._exit(0)
+        ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    sys.stdout.write(json.dumps(ends))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+from search_doubles import InlineEngine, Trainer, make_params, population
+
+from evopose2d.errors import SearchError
+from evopose2d.evolution import search
+from evopose2d.evolution.archive import generation_done, read_search
+from evopose2d.evolution.records import gene_params, genotype_yaml, varied_genes
+from evopose2d.evolution.report import best_rows, population_rows, progress, summary
+from evopose2d.genotype import Genotype
+
+
+@pytest.fixture
+def archive(tmp_path: Path):
+    params = make_params(tmp_path, "evolve.attempts=1")
+    search.run(params, engine=partial(InlineEngine, trainer=Trainer(tmp_path / "notes", diverges=(2,))))
+    archive = read_search(Path(params.evolve.root))
+    assert archive.individuals == population(params)
+    return archive
+
+
+def test_an_archive_holds_what_became_of_everyone(archive):
+    assert sorted(archive.results) == [0, 1, 3, 4, 5, 6, 7, 8]
+    assert sorted(archive.failures) == [2]
+    assert archive.complete
+    assert (archive.total, archive.finished) == (9, list(range(9)))
+
+
+def test_a_search_that_has_not_been_started(tmp_path: Path):
+    with pytest.raises(SearchError, match="no search has been started here"):
+        read_search(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("finished", "generation"),
+    [([], -1), ([0], 0), ([0, 1, 2, 3], 0), ([0, 1, 2, 3, 4], 1), ([0, 1, 2, 3, 5, 6, 7, 8], 0), (range(9), 2)],
+)
+def test_a_generation_is_done_when_nobody_before_it_is_left(finished, generation):
+    assert generation_done(list(finished), children=4) == generation
+
+
+def test_rows_of_the_best_are_those_of_the_population(archive):
+    rows = population_rows(archive)
+    best = best_rows(archive, 3)
+    assert [row["fitness"] for row in best] == sorted(row["fitness"] for row in rows if row["fitness"])[:3]
+    assert all(row in rows for row in best)
+    assert rows[2]["gmacs"] is None
+
+
+def test_progress_is_cumulative(archive):
+    points = progress(archive)
+    assert [point.figures["individuals_done"] for point in points] == [1, 5, 9]
+    assert points[-1].figures["best_fitness"] == archive.best(1)[0].fitness
+    bests = [point.figures["best_fitness"] for point in points]
+    assert bests == sorted(bests, reverse=True)
+
+
+def test_the_summary_names_the_best(archive):
+    text = summary(archive)
+    assert "9 of 9 individuals done" in text
+    assert "1 failed" in text
+    assert f"| {archive.best(1)[0].number} |" in text
+
+
+def test_genes_have_names():
+    ancestor = Genotype.from_lists([[3, 1, 2, 1], *[[3, 1, 3, 2]] * 3, *[[5, 2, 5, 1]] * 3])
+    params = gene_params(ancestor)
+    assert len(params) == 28
+    assert (params["block1_channels"], params["block7_kernel"]) == (2, 5)
+    others = [
+        ancestor.with_gene(6, "kernel", 3),
+        ancestor.with_gene(0, "channels", 1),
+        ancestor.with_gene(0, "channels", 3),
+    ]
+    assert varied_genes([ancestor, *others]) == ["block1_channels", "block7_kernel"]
+    assert genotype_yaml(ancestor).splitlines()[:3] == ["model:", "  genotype:", "    - [3, 1, 2, 1]"]
