@@ -101,7 +101,12 @@ def _set(tree: CommentedMap, key: str, value: Any, path: Path) -> Change | None:
     old = _plain(section.get(name))
     if name in section and old == value:
         return None
-    if name in section:
+    held = section.get(name)
+    if isinstance(held, CommentedSeq) and isinstance(value, list) and len(held) == len(value):
+        # In place, so that comments between the elements stay.
+        for index, item in enumerate(value):
+            held[index] = _commented(item)
+    elif name in section:
         section[name] = _commented(value)
     else:
         section.insert(1, name, _commented(value))  # at the end it would follow the blank line after the section

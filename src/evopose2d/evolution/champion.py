@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from evopose2d.config.schema import ModelConfig, Params
@@ -56,11 +57,15 @@ def register_champion(params: Params, archive: SearchArchive, runs: SearchRuns) 
     except DataError as error:
         logger.warning("the champion has not been registered: %s", error)
         return
-    model = {key.removeprefix("model."): value for key, value in archive.settings.items() if key.startswith("model.")}
+    searched = {
+        key.removeprefix("model."): value for key, value in archive.settings.items() if key.startswith("model.")
+    }
+    # A key that came with a later version is as it is now.
+    model = asdict(params.model) | searched | {"genotype": result.genotype.to_lists()}
     request = ChampionRequest(
         tracking=params.tracking,
         champion=champion,
-        model=ModelConfig(**model | {"genotype": result.genotype.to_lists()}),
+        model=ModelConfig(**model),
         keypoints=keypoints,
         weights=str(SearchStore(archive.root).weights_path(result.number)),
     )
