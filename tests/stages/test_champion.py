@@ -67,4 +67,4 @@ def test_the_best_of_an_extended_search_is_another_version(request_of_search):
     version = champion.run(replace(request_of_search, champion=better))
     assert len(versions(request_of_search)) == 2
     client = MlflowClient(request_of_search.tracking.uri)
-    assert client.get_model_version_by_alias("tests-champion", "champion").version == version
+    assert client.get_model_version_by_alias("tests-champion", "champion").version == int(version)
