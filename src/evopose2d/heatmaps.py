@@ -3,15 +3,42 @@
 Everything here is ``keras.ops``, so it runs inside ``tf.function`` and ``jax.jit``.
 Source: McNally et al., arXiv 2011.08446, section 3; the codec is that of Xiao et al. (arXiv 1804.06208) and
 Sun et al. (arXiv 1902.09212).
+
+What a heatmap pixel means is settled by the targets that a network was trained on. Those of ``encode``, the
+original's, say that heatmap pixel ``j`` is crop pixel ``stride * j``, rounded to the nearest ``j``. Rounding is
+not a bias: a keypoint is as often left of its target's pixel as right of it, so the mean of the targets that fit
+what a network sees, which is what it learns to give, has its peak at ``x / stride``. Ways of reading a heatmap
+that find peaks between pixels (``decode_dark``) are therefore right for networks trained on rounded targets too.
+
+How the maps of a mirrored crop come back is another matter. In a crop of W pixels, x lies at W - 1 - x of the
+mirror, that is at ``w - 1 / stride - x / stride`` of its heatmap, and mirrored back at
+``x / stride - (stride - 1) / stride``. ``COORDINATES`` names what can be done about it:
+
+- ``original`` shifts by one whole pixel; the mean of both maps stays ``1 / (2 stride)`` heatmap pixels, half a
+  crop pixel, too far right;
+- ``exact`` shifts by ``(stride - 1) / stride``, which leaves nothing. Right for every network trained on
+  ``encode``; without the flip test the same as ``original``;
+- ``udp`` is the transform of Huang et al. (UDP, arXiv 1911.07524): lengths are measured between the centres of the
+  first and the last pixel, so heatmap pixel ``j`` is crop pixel ``j (W - 1) / (w - 1)`` and the mirror needs no
+  shift. Right for networks trained on such targets alone: others' keypoints it would push away from the crop's
+  left upper corner, by up to ``stride - 1`` crop pixels at the far end.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
 
 PEAK = 255.0
+METHODS = ("quarter-pixel", "dark")
+"""How a peak is found: the original's rule, or Zhang et al.'s (``decode_dark``)."""
+
+COORDINATES = ("original", "exact", "udp")
+"""What heatmap pixels mean; see the module's description."""
+
 _SIGMA_HEIGHT = 64  # heatmap height, in pixels, at which sigma is given
+_FLOOR = 1e-6  # of log-heatmaps; far below any peak, far above what float32 loses beside 255
 
 Tensor = Any  # a tensor of any backend
 
@@ -65,20 +92,85 @@ def decode(heatmaps: Tensor) -> Tensor:
     return ops.stack([x, y, ops.max(flat, axis=1) / PEAK], axis=-1)
 
 
-def flip_back(heatmaps: Tensor, permutation: Sequence[int]) -> Tensor:
-    """Turn the heatmaps of mirrored crops into those of the crops themselves.
+def decode_dark(heatmaps: Tensor, sigma: float) -> Tensor:
+    """Find each heatmap's peak between pixels by the shape of the Gaussian around it (DARK).
 
-    The mirror of a strided grid lies about a pixel off, so the maps are shifted one pixel to the right.
+    Zhang et al., "Distribution-Aware Coordinate Representation for Human Pose Estimation" (arXiv 1910.06278): the
+    heatmap is smoothed with the Gaussian of its targets, so that it has one peak; then the second-order Taylor
+    expansion of its logarithm about the highest pixel of the unsmoothed map is solved for the peak, which is exact
+    for a Gaussian. A peak stays where it is within two pixels of a border, and where the map around it is no peak;
+    it moves one pixel at most in x and in y.
+
+    Args:
+        heatmaps: (B, h, w, K) with peaks of about 255, h and w at least 5.
+        sigma: standard deviation of the targets' Gaussian in pixels of a heatmap 64 high; it scales with h.
+
+    Returns:
+        (B, K, 3) float32: x, y in heatmap pixels and score, the unsmoothed peak's height / 255 (not clipped).
+    """
+    heatmaps = ops.cast(heatmaps, "float32")
+    height, width, keypoints = heatmaps.shape[1:]
+    flat = ops.reshape(heatmaps, (-1, height * width, keypoints))
+    index = ops.argmax(flat, axis=1)
+    x, y = index % width, index // width
+    movable = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
+    safe = ops.where(movable, index, 2 * width + 2)
+    smoothed = _smoothed(heatmaps, sigma * height / _SIGMA_HEIGHT)
+    logarithm = ops.reshape(ops.log(ops.maximum(smoothed, _FLOOR)), (-1, height * width, keypoints))
+    move_x, move_y = _newton_step(logarithm, safe, width)
+    inside = ops.cast(movable, "float32")
+    x, y = ops.cast(x, "float32") + inside * move_x, ops.cast(y, "float32") + inside * move_y
+    return ops.stack([x, y, ops.max(flat, axis=1) / PEAK], axis=-1)
+
+
+def flip_back(heatmaps: Tensor, permutation: Sequence[int], shift: float = 1.0) -> Tensor:
+    """Turn the heatmaps of mirrored crops into those of the crops themselves.
 
     Args:
         heatmaps: (B, h, w, K) of crops mirrored left to right.
         permutation: for each keypoint, the index of the one it becomes in a mirror.
+        shift: heatmap pixels, 0..1, by which the mirrored maps move to the right; see ``flip_shift``. Between
+            pixels they are interpolated cubically (Keys 1981), which does not lower a peak as a linear one would.
 
     Returns:
         (B, h, w, K) of the same dtype.
     """
     mirrored = ops.take(ops.flip(heatmaps, axis=2), ops.convert_to_tensor(list(permutation)), axis=-1)
-    return ops.concatenate([mirrored[:, :, :1], mirrored[:, :, :-1]], axis=2)
+    if shift == 0:
+        return mirrored
+    if shift == 1:
+        return ops.concatenate([mirrored[:, :, :1], mirrored[:, :, :-1]], axis=2)
+    width = mirrored.shape[2]
+    left, right = mirrored[:, :, :1], mirrored[:, :, -1:]
+    padded = ops.concatenate([left, left, mirrored, right], axis=2)
+    return sum(weight * padded[:, :, tap : tap + width] for tap, weight in enumerate(_cubic_weights(1 - shift)))
+
+
+def flip_shift(coordinates: str, stride: float) -> float:
+    """Return the heatmap pixels by which mirrored maps are shifted to the right; see the module's description.
+
+    Args:
+        coordinates: one of ``COORDINATES``.
+        stride: crop pixels for one heatmap pixel.
+    """
+    return {"original": 1.0, "exact": (stride - 1) / stride, "udp": 0.0}[coordinates]
+
+
+def to_crop_pixels(keypoints: Tensor, heatmap_shape: tuple[int, int], stride: float, coordinates: str) -> Tensor:
+    """Take decoded keypoints (B, K, 3) x, y, score from heatmap pixels to crop pixels.
+
+    Args:
+        keypoints: as ``decode`` gives them.
+        heatmap_shape: (h, w).
+        stride: crop pixels for one heatmap pixel.
+        coordinates: one of ``COORDINATES``.
+    """
+    height, width = heatmap_shape
+    if coordinates == "udp":
+        scale_x, scale_y = (width * stride - 1) / (width - 1), (height * stride - 1) / (height - 1)
+    else:
+        scale_x = scale_y = float(stride)
+    return ops.stack([keypoints[..., 0] * scale_x, keypoints[..., 1] * scale_y, keypoints[..., 2]], axis=-1)
 
 
 def masked_squared_error(heatmaps: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
@@ -106,3 +198,46 @@ def _gaussian(centres: Tensor, length: int, stride: float, deviation: float) -> 
 def _values(flat: Tensor, index: Tensor) -> Tensor:
     """Give the (B, K) values of (B, pixels, K) maps at (B, K) pixel indices."""
     return ops.take_along_axis(flat, index[:, None, :], axis=1)[:, 0, :]
+
+
+def _smoothed(heatmaps: Tensor, deviation: float) -> Tensor:
+    """Blur maps (B, h, w, K) with a Gaussian, as two products with banded matrices: any backend has those."""
+    height, width = heatmaps.shape[1:3]
+    rows = ops.einsum("ab,nbwk->nawk", _blur_matrix(height, deviation), heatmaps)
+    return ops.einsum("ab,nhbk->nhak", _blur_matrix(width, deviation), rows)
+
+
+def _blur_matrix(length: int, deviation: float) -> Tensor:
+    pixels = ops.arange(length, dtype="float32")
+    weights = ops.exp(-(((pixels[:, None] - pixels[None, :]) / deviation) ** 2) / 2)
+    return weights / (deviation * math.sqrt(2 * math.pi))
+
+
+def _newton_step(logarithm: Tensor, index: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Give the steps (B, K) in x and y from pixels to the peak of maps (B, pixels, K), 0 where there is none."""
+
+    def value(x: int, y: int) -> Tensor:
+        return _values(logarithm, index + (y * width + x))
+
+    # The second differences span two pixels each way, as in the paper's own: noise counts less.
+    slope_x, slope_y = (value(1, 0) - value(-1, 0)) / 2, (value(0, 1) - value(0, -1)) / 2
+    bend_x = (value(2, 0) - 2 * value(0, 0) + value(-2, 0)) / 4
+    bend_y = (value(0, 2) - 2 * value(0, 0) + value(0, -2)) / 4
+    bend_xy = (value(1, 1) - value(-1, 1) - value(1, -1) + value(-1, -1)) / 4
+    determinant = bend_x * bend_y - bend_xy * bend_xy
+    is_peak = (bend_x < 0) & (determinant > _FLOOR)
+    divisor = ops.where(is_peak, determinant, 1.0)
+    step_x = ops.clip((bend_xy * slope_y - bend_y * slope_x) / divisor, -1.0, 1.0)
+    step_y = ops.clip((bend_xy * slope_x - bend_x * slope_y) / divisor, -1.0, 1.0)
+    return ops.where(is_peak, step_x, 0.0), ops.where(is_peak, step_y, 0.0)
+
+
+def _cubic_weights(fraction: float) -> tuple[float, float, float, float]:
+    """Give the weights of four pixels in a row for a point this far from the second to the third."""
+    square, cube = fraction**2, fraction**3
+    return (
+        -cube / 2 + square - fraction / 2,
+        1.5 * cube - 2.5 * square + 1,
+        -1.5 * cube + 2 * square + fraction / 2,
+        cube / 2 - square / 2,
+    )

@@ -138,3 +138,19 @@ def test_the_window_is_no_larger_than_the_crop_needs():
     # 100 pixels high and 75 wide around (130, 140)
     assert 87 <= y <= 90 and 190 <= y + height <= 193
     assert 89 <= x <= 92 and 168 <= x + width <= 171
+
+
+@given(centers, st.floats(1, 500), st.floats(1, 500))
+def test_a_centred_crop_has_the_box_on_its_axis_of_mirroring(corner, width, height):
+    box = np.array([*corner, width, height])
+    matrix = geometry.crop_matrices(box, SHAPE, centred=True)
+    middle = np.array([[[*(box[:2] + box[2:] / 2), 1.0]]])
+    corners = np.array([[[*box[:2], 1.0], [*(box[:2] + box[2:]), 1.0]]])
+
+    mirrored = np.array([SHAPE[1] - 1, 0]) + geometry.transform_keypoints(middle, matrix)[0, 0, :2] * [-1, 1]
+    inside = geometry.transform_keypoints(corners, matrix)[0, :, :2]
+
+    np.testing.assert_allclose(mirrored, [(SHAPE[1] - 1) / 2, (SHAPE[0] - 1) / 2], atol=1e-3)
+    # The longer side, from first to last pixel centre, fills the crop but for the margin.
+    filled = (inside[1] - inside[0]) / [SHAPE[1] - 1, SHAPE[0] - 1]
+    np.testing.assert_allclose(filled.max() * geometry.CROP_MARGIN, 1.0, atol=1e-3)

@@ -35,7 +35,7 @@ def test_two_devices_share_a_batch_and_keep_its_order():
 
 def test_the_same_tests_pass_on_jax():
     pytest.importorskip("jax")
-    files = [str(_HERE / name) for name in ("test_predictor.py", "test_inference.py")]
+    files = [str(_HERE / name) for name in ("test_predictor.py", "test_inference.py", "test_decoding.py")]
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
 
     finished = subprocess.run(

@@ -4,6 +4,7 @@ from keras import ops
 
 from evopose2d.data.geometry import crop_matrices, transform_keypoints
 from evopose2d.errors import DataError
+from evopose2d.evaluation.decoding import Decoding
 from evopose2d.evaluation.inference import predict_people
 from evopose2d.evaluation.pictures import CropCollector
 from evopose2d.evaluation.predictor import PosePredictor
@@ -18,7 +19,7 @@ class Oracle(PosePredictor):
     """Gives the annotated keypoints back, its score the mean of the picture."""
 
     def __init__(self):
-        super().__init__(None, (0, 1, 2), False, 2.0, 4)
+        super().__init__(None, (0, 1, 2), Decoding(), 2.0, 4)
 
     def call(self, inputs, training=None):
         keypoints = ops.cast(inputs["keypoints"], "float32")

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from evopose2d.evaluation.decoding import Decoding
 from evopose2d.evaluation.predictor import PosePredictor
 
 STRIDE = 4
@@ -33,7 +34,7 @@ def picture_with_peaks(*pixels):
 
 
 def predictor_of(network, flip_test=False):
-    return PosePredictor(network, FLIP, flip_test, sigma=2.0, stride=STRIDE)
+    return PosePredictor(network, FLIP, Decoding(flip_test=flip_test), sigma=2.0, stride=STRIDE)
 
 
 def test_peaks_become_keypoints_in_crop_pixels():

@@ -9,6 +9,7 @@ from evopose2d.data.coco import read_coco
 from evopose2d.data.pipeline import evaluation_dataset
 from evopose2d.data.records import write_all_records
 from evopose2d.evaluation.coco_ap import evaluate_results
+from evopose2d.evaluation.decoding import Decoding
 from evopose2d.evaluation.inference import predict_people
 from evopose2d.evaluation.predictor import PosePredictor
 from evopose2d.evaluation.results import coco_results
@@ -73,7 +74,7 @@ def test_the_average_precision_is_the_originals(coco_sample, records, network, e
     reached = expected["results"][f"boxes={boxes},flip={flip_test}"]
     input_shape = tuple(expected["input"][:2])
     stride = input_shape[0] // network.output_shape[1]
-    predictor = PosePredictor(network, info.schema.flip_permutation, flip_test, sigma=2.0, stride=stride)
+    predictor = PosePredictor(network, info.schema.flip_permutation, Decoding(flip_test), sigma=2.0, stride=stride)
 
     people = predict_people(predictor, evaluation_dataset(info, input_shape, batch_size=BATCH_SIZE), info.people)
     scores = person_scores(people.keypoints[..., 2], people.box_score, KEYPOINT_SCORE_THRESHOLD)

@@ -148,6 +148,8 @@ class ValidateConfig:
     split: str = _allowed(choices=("val", "test-dev"))
     boxes: str = _allowed(choices=("annotations", "detections"))
     flip_test: bool = _allowed()
+    decoding: str = _allowed(choices=("quarter-pixel", "dark"))
+    coordinates: str = _allowed(choices=("original", "exact", "udp"))
     batch_size: int = _allowed(minimum=1)
     keypoint_score_threshold: float = _allowed(minimum=0.0, maximum=1.0)
     box_score_threshold: float = _allowed(minimum=0.0, maximum=1.0)

@@ -43,6 +43,7 @@ def affine_matrices(
     input_shape: InputShape,
     rotation: ArrayLike = 0.0,
     flip: ArrayLike = False,
+    middle: tuple[float, float] | None = None,
 ) -> NDArray[np.float64]:
     """Return the matrices that put ``center`` in the middle of the crop, mirrored, then rotated about it.
 
@@ -52,6 +53,7 @@ def affine_matrices(
         input_shape: height and width of a crop in pixels.
         rotation: (...) degrees by which the picture turns clockwise.
         flip: (...) whether the picture is mirrored left to right.
+        middle: x, y of the crop's middle in crop pixels; None: half its width and height, as in the original.
 
     Returns:
         (..., 2, 3) float64, image pixels to crop pixels.
@@ -63,14 +65,25 @@ def affine_matrices(
     linear = np.stack(
         [np.stack([cosine * mirror, -sine], axis=-1), np.stack([sine * mirror, cosine], axis=-1)], axis=-2
     )
-    middle = np.array([input_shape[1] / 2, input_shape[0] / 2])
-    offset = middle - np.einsum("...ij,...j->...i", linear, center)
+    target = np.array((input_shape[1] / 2, input_shape[0] / 2) if middle is None else middle)
+    offset = target - np.einsum("...ij,...j->...i", linear, center)
     return np.concatenate([linear, offset[..., np.newaxis]], axis=-1)
 
 
-def crop_matrices(boxes: ArrayLike, input_shape: InputShape) -> NDArray[np.float64]:
-    """Return the matrices (..., 2, 3) of the crops of boxes (..., 4), neither turned nor mirrored."""
-    return affine_matrices(*center_and_scale(boxes, input_shape), input_shape)
+def crop_matrices(boxes: ArrayLike, input_shape: InputShape, *, centred: bool = False) -> NDArray[np.float64]:
+    """Return the matrices (..., 2, 3) of the crops of boxes (..., 4), neither turned nor mirrored.
+
+    Args:
+        boxes: (..., 4) x, y, width, height in image pixels; width or height above 0.
+        input_shape: height H and width W of a crop in pixels.
+        centred: measure the crop between the centres of its outer pixels, W - 1 by H - 1 (Huang et al., UDP, arXiv
+            1911.07524): the box's centre then is the crop's axis of mirroring. Otherwise W by H, as the original.
+    """
+    if not centred:
+        return affine_matrices(*center_and_scale(boxes, input_shape), input_shape)
+    height, width = input_shape
+    center, scale = center_and_scale(boxes, (height - 1, width - 1))
+    return affine_matrices(center, scale, input_shape, middle=((width - 1) / 2, (height - 1) / 2))
 
 
 def invert(matrices: ArrayLike) -> NDArray[np.float64]:

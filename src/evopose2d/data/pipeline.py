@@ -75,7 +75,9 @@ def training_dataset(
     )
 
 
-def evaluation_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_size: int) -> tf.data.Dataset:
+def evaluation_dataset(
+    records: RecordsInfo, input_shape: InputShape, *, batch_size: int, centred: bool = False
+) -> tf.data.Dataset:
     """Give everybody in the order of the records, in batches of one size.
 
     The last batch is filled by repeating the last person: results beyond ``records.people`` are to be cut.
@@ -84,6 +86,7 @@ def evaluation_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_s
         records: the people to evaluate on.
         input_shape: height H and width W of a crop in pixels.
         batch_size: people in a batch, B.
+        centred: place crops by the centres of their outer pixels (``geometry.crop_matrices``).
 
     Returns:
         Dictionaries of ``images`` (B, H, W, 3) uint8 RGB; ``keypoints`` (B, K, 3) float32 x, y in crop pixels
@@ -92,7 +95,7 @@ def evaluation_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_s
         float32 x, y, width, height in image pixels.
     """
     _leave_threads_to_tf_data()
-    load = partial(_load_evaluation, records, input_shape)
+    load = partial(_load_evaluation, records, input_shape, centred)
     return (
         tf.data.TFRecordDataset([str(file) for file in records.files])
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -156,11 +159,13 @@ def _load_training(
     return image, tf.ensure_shape(keypoints, (records.schema.count, 3))
 
 
-def _load_evaluation(records: RecordsInfo, input_shape: InputShape, record: tf.Tensor) -> dict[str, tf.Tensor]:
+def _load_evaluation(
+    records: RecordsInfo, input_shape: InputShape, centred: bool, record: tf.Tensor
+) -> dict[str, tf.Tensor]:
     def place(
         box: NDArray[np.float32], keypoints: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        matrix = crop_matrices(box, input_shape)
+        matrix = crop_matrices(box, input_shape, centred=centred)
         return matrix, mask_outside(transform_keypoints(keypoints, matrix), input_shape)
 
     person = parse(record, records.schema.count)

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from evopose2d.heatmaps import decode, encode, flip_back, masked_squared_error
+from evopose2d.evaluation.decoding import Decoding, HeatmapReader
+from evopose2d.heatmaps import encode, masked_squared_error
 
 Tensor = Any  # a tensor of any backend
 
@@ -17,7 +18,7 @@ class PosePredictor(keras.Model):
     Args:
         network: from images (B, H, W, 3), RGB 0..255, to heatmaps (B, h, w, K) with peaks of about 255.
         flip_permutation: for each of K keypoints, the index of the one it becomes in a mirror.
-        flip_test: average the heatmaps with those of the mirrored images (paper, section 4.2).
+        decoding: how heatmaps become keypoints, flip test included.
         sigma: standard deviation of the target Gaussian in pixels of a heatmap 64 high; for the loss.
         stride: crop pixels for one heatmap pixel.
         jit_compile: whether XLA compiles the forward pass on TensorFlow; JAX always compiles.
@@ -27,7 +28,7 @@ class PosePredictor(keras.Model):
         self,
         network: keras.Model,
         flip_permutation: Sequence[int],
-        flip_test: bool,
+        decoding: Decoding,
         sigma: float,
         stride: int,
         *,
@@ -36,10 +37,7 @@ class PosePredictor(keras.Model):
         # What follows the network is worth float32 in any precision policy: coordinates go beyond 256.
         super().__init__(name="pose_predictor", dtype="float32")
         self.network = network
-        self.flip_permutation = tuple(flip_permutation)
-        self.flip_test = flip_test
-        self.sigma = sigma
-        self.stride = stride
+        self.reader = HeatmapReader(decoding, flip_permutation, sigma, stride)
         self.compile(jit_compile=jit_compile or keras.backend.backend() == "jax")
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
@@ -55,12 +53,12 @@ class PosePredictor(keras.Model):
             mean squared error that training minimises, of the heatmaps before the flip test.
         """
         images = inputs["images"]
-        heatmaps = ops.cast(self.network(images, training=False), "float32")
-        targets, mask = encode(inputs["keypoints"], tuple(heatmaps.shape[1:3]), self.stride, self.sigma)
+        heatmaps = self.heatmaps(images)
+        reader = self.reader
+        targets, mask = encode(inputs["keypoints"], tuple(heatmaps.shape[1:3]), reader.stride, reader.sigma)
         loss = masked_squared_error(heatmaps, targets, mask)
-        if self.flip_test:
-            mirrored = ops.cast(self.network(ops.flip(images, axis=2), training=False), "float32")
-            heatmaps = (heatmaps + flip_back(mirrored, self.flip_permutation)) / 2.0
-        keypoints = decode(heatmaps)
-        positions = keypoints[..., :2] * float(self.stride)
-        return {"keypoints": ops.concatenate([positions, keypoints[..., 2:]], axis=-1), "loss": loss}
+        return {"keypoints": reader(images, heatmaps, self.heatmaps), "loss": loss}
+
+    def heatmaps(self, images: Tensor) -> Tensor:
+        """Predict heatmaps (B, h, w, K) float32 of images (B, H, W, 3) uint8 or float RGB."""
+        return ops.cast(self.network(images, training=False), "float32")

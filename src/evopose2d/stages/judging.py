@@ -12,6 +12,7 @@ from evopose2d.data.pipeline import evaluation_dataset
 from evopose2d.data.shards import read_info
 from evopose2d.errors import DataError
 from evopose2d.evaluation.coco_ap import KeypointAP, evaluate_results
+from evopose2d.evaluation.decoding import Decoding
 from evopose2d.evaluation.inference import Predictions, predict_people
 from evopose2d.evaluation.nms import suppress
 from evopose2d.evaluation.pictures import CropCollector
@@ -75,16 +76,19 @@ class Judge:
         self.matched = config.boxes == "annotations"
         self._has_truth = config.split == "val"
         self._category_id = int(self.annotations.category["id"]) if self._has_truth else 1
+        decoding = Decoding(config.flip_test, config.decoding, config.coordinates)
         self._predictor = PosePredictor(
             model.network,
             flip_permutation=model.keypoints.flip_permutation,
-            flip_test=config.flip_test,
+            decoding=decoding,
             sigma=model.sigma,
             stride=model.stride,
             jit_compile=jit_compile,
         )
         height, width = model.config.input_shape
-        self._batches = evaluation_dataset(self.records, (height, width), batch_size=config.batch_size)
+        self._batches = evaluation_dataset(
+            self.records, (height, width), batch_size=config.batch_size, centred=decoding.centred_crops
+        )
 
     def __call__(self, *, collector: CropCollector | None = None, progress: bool = False) -> Judgement:
         """Judge the network as it is now.

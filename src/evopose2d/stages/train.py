@@ -116,6 +116,8 @@ def _epoch_validation(batch_size: int) -> ValidateConfig:
         split="val",
         boxes="annotations",
         flip_test=False,
+        decoding="quarter-pixel",
+        coordinates="original",
         batch_size=batch_size,
         keypoint_score_threshold=0.2,
         box_score_threshold=0.0,
