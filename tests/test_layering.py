@@ -21,6 +21,7 @@ _ROWS = (
     ("visualization",),
     ("tracking",),
     ("stages",),
+    ("prediction",),
     ("evolution",),
     ("cli",),
 )
@@ -42,6 +43,7 @@ _NEVER = {
     "visualization": _KERAS | {"mlflow", "optuna", "ray"},
     "tracking": {"tensorflow", "jax", "optuna", "ray"},
     "stages": {"optuna", "ray"},
+    "prediction": {"evopose2d.training", "evopose2d.tracking", "optuna", "ray"},
 }
 _TENSORFLOW_IN_DATA = {"records.py", "pipeline.py"}
 

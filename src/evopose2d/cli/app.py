@@ -9,6 +9,7 @@ from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, 
 from evopose2d.cli.evolve import evolve
 from evopose2d.cli.networks import networks
 from evopose2d.cli.output import configure_logging, import_tensorflow, show
+from evopose2d.cli.predict import predict
 from evopose2d.cli.results import sync
 from evopose2d.cli.weights import convert_weights
 
@@ -24,6 +25,7 @@ app.add_typer(evolve)
 app.command()(sync)
 app.add_typer(networks)
 app.command()(convert_weights)
+app.command()(predict)
 
 
 @app.callback()

@@ -1,0 +1,99 @@
+"""``evopose2d predict``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evopose2d.cli.arguments import AsJson
+from evopose2d.cli.options import BatchSize, Coordinates, Device, FlipTest, Method, Model, Precision
+from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from evopose2d.prediction.boxes import BoxSource
+
+_NAMED_AT_MOST = 3  # bad files that the last line names
+
+
+def predict(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Images, folders, globs, videos.")],
+    model: Model = Path("models/pose"),
+    output: Annotated[Path, typer.Option(help="Folder for drawn pictures and keypoints.json.")] = Path("predictions"),
+    box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="A person's box; repeatable.")] = None,
+    detections: Annotated[Path | None, typer.Option(help="COCO detection file with the people's boxes.")] = None,
+    annotations: Annotated[Path | None, typer.Option(help="COCO file that gives image names their ids.")] = None,
+    detector: Annotated[Path | None, typer.Option(help="ONNX file of a YOLO person detector.")] = None,
+    detector_size: Annotated[int, typer.Option(min=32, help="Height and width of the detector's input.")] = 640,
+    box_threshold: Annotated[float, typer.Option(min=0, max=1, help="Least score of a found box.")] = 0.25,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Least score of a drawn keypoint.")] = 0.2,
+    pictures: Annotated[bool, typer.Option(help="Write pictures and videos with skeletons.")] = True,
+    flip_test: FlipTest = True,
+    decoding: Method = "quarter-pixel",
+    coordinates: Coordinates = "original",
+    batch_size: BatchSize = 32,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Find poses in images and videos.
+
+    Boxes come from --box, --detections or --detector; without any, each image is one person.
+    """
+    if sum(given is not None for given in (box or None, detections, detector)) > 1:
+        raise ConfigError("--box, --detections, --detector: got several, must be one of them")
+    from evopose2d.prediction.sources import find_files
+
+    files = find_files(inputs)
+    boxes_of = _box_source(box, detections, annotations, detector, detector_size, box_threshold, files)
+    import_tensorflow()
+    from evopose2d.accelerator import prepare
+    from evopose2d.config.schema import AcceleratorConfig
+    from evopose2d.prediction.estimator import PoseEstimator
+    from evopose2d.prediction.predict import RESULTS, PredictTask, run
+
+    accelerator = prepare(AcceleratorConfig(device=device, precision=precision, xla="auto"))
+    estimator = PoseEstimator(
+        model,
+        flip_test=flip_test,
+        decoding=decoding,
+        coordinates=coordinates,
+        batch_size=batch_size,
+        smallest_batch=accelerator.replicas,
+        jit_compile=accelerator.jit_compile,
+    )
+    done = run(estimator, PredictTask(tuple(files), boxes_of, output, pictures, threshold))
+    summary = {
+        "images": done.images,
+        "people": len(done.results),
+        "skipped": len(done.bad),
+        "keypoints": str(output / RESULTS),
+    }
+    show(summary, title="poses", as_json=as_json)
+    if done.bad:
+        named = "; ".join(str(error) for error in done.bad[:_NAMED_AT_MOST])
+        more = f"; and {len(done.bad) - _NAMED_AT_MOST} more" if len(done.bad) > _NAMED_AT_MOST else ""
+        raise DataError(f"{len(done.bad)} of {len(files)} files skipped: {named}{more}")
+
+
+def _box_source(
+    box: list[str] | None,
+    detections: Path | None,
+    annotations: Path | None,
+    detector: Path | None,
+    detector_size: int,
+    threshold: float,
+    files: list[Path],
+) -> "BoxSource":
+    from evopose2d.prediction.boxes import DetectionFile, parse_boxes, whole_picture
+
+    if box:
+        boxes = parse_boxes(box)
+        return lambda picture: boxes
+    if detections is not None:
+        return DetectionFile(detections, files, annotations=annotations, threshold=threshold)
+    if detector is not None:
+        from evopose2d.prediction.detector import YoloDetector
+
+        return YoloDetector(detector, size=detector_size, threshold=threshold)
+    return whole_picture

@@ -1,0 +1,1 @@
+"""A trained network at work: on arrays, images and videos, and behind a model server."""

@@ -1,0 +1,110 @@
+"""Where people stand: boxes from a file, from the user, from a detector, or the whole image."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evopose2d.data.coco import ImageEntry, detected_people, read_coco
+from evopose2d.errors import ConfigError, DataError
+from evopose2d.prediction.sources import Picture, is_video
+
+_PERSON = 1  # COCO's category
+
+
+class Boxes(NamedTuple):
+    """The people of one picture.
+
+    Attributes:
+        places: (N, 4) float64 x, y, width, height in image pixels.
+        scores: (N,) float64, 0..1.
+    """
+
+    places: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+BoxSource = Callable[[Picture], Boxes]
+
+
+def whole_picture(picture: Picture) -> Boxes:
+    """Take the whole picture for one person."""
+    height, width = picture.pixels.shape[:2]
+    return Boxes(np.array([[0.0, 0.0, width, height]]), np.ones(1))
+
+
+def parse_boxes(texts: Sequence[str]) -> Boxes:
+    """Read boxes written as ``x,y,width,height``.
+
+    Raises:
+        ConfigError: one is not four numbers, or has no extent.
+    """
+    places = []
+    for text in texts:
+        try:
+            place = [float(number) for number in text.split(",")]
+        except ValueError:
+            place = []
+        if len(place) != 4 or not np.isfinite(place).all() or min(place[2:]) <= 0:
+            raise ConfigError(f"--box: got {text!r}, must be x,y,width,height in pixels, the last two above 0")
+        places.append(place)
+    return Boxes(np.array(places), np.ones(len(places)))
+
+
+class DetectionFile:
+    """Boxes from a COCO detection file.
+
+    An entry is matched to an image by ``image_id``: the id that the annotation file gives the image, or without one
+    the number that the image is named by (``000000000785.jpg``); of a frame its number in the video, from 0.
+
+    Args:
+        path: a JSON list of ``{image_id, category_id, bbox, score}``, of which people (category 1) count.
+        pictures: all images and videos, to find out early that nothing fits.
+        annotations: COCO annotation file that lists the images; None: ids are in their names.
+        threshold: detections below this score are left out.
+
+    Raises:
+        DataError: a file cannot be read, or no image has an id, or no entry fits any image.
+    """
+
+    def __init__(
+        self, path: Path, pictures: Sequence[Path], *, annotations: Path | None = None, threshold: float = 0.0
+    ) -> None:
+        listed = {} if annotations is None else read_coco(annotations).images
+        self._ids = {entry.file_name: number for number, entry in listed.items()}
+        self._by_image: dict[int, list[tuple[list[float], float]]] = {}
+        for person in detected_people(path, _AnyImage(), 0, _PERSON):
+            if person.score >= threshold:
+                self._by_image.setdefault(person.image_id, []).append((person.box.tolist(), person.score))
+        images = [picture for picture in pictures if not is_video(picture)]
+        if (
+            images
+            and len(images) == len(pictures)
+            and not any(self.image_id(image) in self._by_image for image in images)
+        ):
+            raise DataError(f"{path}: no box of score {threshold:g} or more is of any of the {len(images)} images")
+
+    def __call__(self, picture: Picture) -> Boxes:
+        """Return the picture's boxes, none where the file has none."""
+        number = picture.number if is_video(picture.path) else self.image_id(picture.path)
+        found = self._by_image.get(-1 if number is None else number, [])
+        places = np.array([place for place, _ in found], np.float64).reshape(-1, 4)
+        return Boxes(places, np.array([score for _, score in found], np.float64))
+
+    def image_id(self, path: Path) -> int | None:
+        """Return an image's id; None where neither its name nor the annotation file gives one."""
+        if path.name in self._ids:
+            return self._ids[path.name]
+        return int(path.stem) if path.stem.isdecimal() else None
+
+
+class _AnyImage(dict[int, ImageEntry]):
+    """Every id is that of an image: which ones count is found out by the images' names."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __missing__(self, key: int) -> ImageEntry:
+        return ImageEntry("", 0.0, 0.0)

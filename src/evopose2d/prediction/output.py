@@ -1,0 +1,110 @@
+"""What ``evopose2d predict`` leaves behind: pictures and videos with skeletons, and keypoints as JSON."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from evopose2d.errors import DataError
+from evopose2d.evaluation.results import coco_results
+from evopose2d.files import replacing
+from evopose2d.keypoints import KeypointSchema
+from evopose2d.prediction.sources import VideoInfo, is_video
+from evopose2d.prediction.stream import PosedPicture
+from evopose2d.visualization.poses import draw_prediction
+
+_KEPT_FORMATS = frozenset((".jpg", ".jpeg", ".png", ".webp"))
+_VIDEO_FORMAT = ".mp4"
+_CODEC = "mp4v"
+
+
+def drawn(posed: PosedPicture, schema: KeypointSchema, threshold: float) -> NDArray[np.uint8]:
+    """Draw the people on a copy of their picture (height, width, 3), the surest last.
+
+    Args:
+        posed: the picture with its people.
+        schema: the keypoints' meaning.
+        threshold: keypoints with a score below it are left out.
+    """
+    image = posed.picture.pixels
+    for person in np.argsort(posed.poses.scores, kind="stable"):
+        image = draw_prediction(image, posed.poses.keypoints[person], schema, threshold=threshold)
+    return image
+
+
+def results_of(posed: PosedPicture, image_id: int) -> list[dict[str, Any]]:
+    """Return the people in COCO's results format, with the file's name and the box besides.
+
+    Args:
+        posed: the picture with its people.
+        image_id: id of the picture.
+    """
+    people = len(posed.poses.scores)
+    entries = coco_results(np.full(people, image_id), posed.poses.keypoints, posed.poses.scores)
+    more: dict[str, Any] = {"file_name": posed.picture.path.name}
+    if is_video(posed.picture.path):
+        more["frame"] = posed.picture.number
+    boxes = posed.boxes.places.round(2).tolist()
+    return [entry | {"bbox": box} | more for entry, box in zip(entries, boxes, strict=True)]
+
+
+class OutputNames:
+    """Gives each file of the input a file in the output folder, two of one name different ones."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._taken: set[str] = set()
+
+    def of(self, path: Path) -> Path:
+        """Return the file for the drawn picture or video of ``path``."""
+        suffix = _VIDEO_FORMAT if is_video(path) else path.suffix.lower()
+        suffix = suffix if is_video(path) or suffix in _KEPT_FORMATS else ".png"
+        name, copy = f"{path.stem}{suffix}", 1
+        while name in self._taken:
+            copy += 1
+            name = f"{path.stem}-{copy}{suffix}"
+        self._taken.add(name)
+        return self._folder / name
+
+
+def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write (height, width, 3) uint8 RGB in the format of the path's suffix, whole or not at all."""
+    written, encoded = cv2.imencode(path.suffix, image[..., ::-1])
+    if not written:
+        raise DataError(f"{path}: cannot be written as a picture")
+    with replacing(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())
+
+
+@contextlib.contextmanager
+def video_writer(path: Path, info: VideoInfo) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Write a video frame by frame; the file appears when it is whole.
+
+    Args:
+        path: the file.
+        info: frames a second.
+
+    Yields:
+        A function that takes the next frame, (height, width, 3) uint8 RGB, all of one size.
+
+    Raises:
+        DataError: this OpenCV cannot write MPEG-4.
+    """
+    with replacing(path) as temporary, contextlib.ExitStack() as cleanup:
+        writers: list[cv2.VideoWriter] = []
+
+        def write(frame: NDArray[np.uint8]) -> None:
+            if not writers:
+                size = (frame.shape[1], frame.shape[0])
+                writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*_CODEC), info.rate, size)
+                cleanup.callback(writer.release)
+                writers.append(writer)
+                if not writer.isOpened():
+                    raise DataError(f"{path}: this OpenCV cannot write MPEG-4 videos")
+            writers[0].write(np.ascontiguousarray(frame[..., ::-1]))
+
+        yield write

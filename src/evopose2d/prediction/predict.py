@@ -1,0 +1,128 @@
+"""The command ``evopose2d predict``: from files to drawn files and keypoints."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from evopose2d.errors import DataError
+from evopose2d.files import write_json
+from evopose2d.prediction.boxes import BoxSource, DetectionFile
+from evopose2d.prediction.estimator import PoseEstimator
+from evopose2d.prediction.output import OutputNames, drawn, results_of, video_writer, write_picture
+from evopose2d.prediction.sources import Picture, is_video, read_images, read_video, video_info
+from evopose2d.prediction.stream import predict_pictures
+
+RESULTS = "keypoints.json"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PredictTask:
+    """What to predict and what to write.
+
+    Attributes:
+        files: images and videos.
+        boxes_of: gives the boxes of a picture.
+        output: folder of what is written.
+        pictures: whether to write drawn pictures and videos beside the keypoints.
+        threshold: keypoints with a score below it are not drawn.
+    """
+
+    files: tuple[Path, ...]
+    boxes_of: BoxSource
+    output: Path
+    pictures: bool = True
+    threshold: float = 0.2
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was done.
+
+    Attributes:
+        results: the people in COCO's results format, as written.
+        images: number of images and frames.
+        bad: what could not be read, with the reason.
+    """
+
+    results: list[dict[str, Any]]
+    images: int
+    bad: list[DataError]
+
+
+class _Run:
+    """One pass over all files."""
+
+    def __init__(self, estimator: PoseEstimator, task: PredictTask, bar: "tqdm[Any]") -> None:
+        self._estimator, self._task, self._bar = estimator, task, bar
+        self._names = OutputNames(task.output)
+        self.results: list[dict[str, Any]] = []
+        self.bad: list[DataError] = []
+        self.images = 0
+
+    def predict_images(self, paths: list[Path]) -> None:
+        for posed in predict_pictures(self._estimator, read_images(paths, self.bad), self._task.boxes_of):
+            self._add(results_of(posed, self._image_id(posed.picture)))
+            if self._task.pictures:
+                picture = drawn(posed, self._estimator.keypoints, self._task.threshold)
+                write_picture(self._names.of(posed.picture.path), picture)
+
+    def predict_video(self, path: Path) -> None:
+        try:
+            info = video_info(path)
+        except DataError as error:
+            logger.error("%s; skipped", error)
+            self.bad.append(error)
+            return
+        frames = predict_pictures(self._estimator, read_video(path), self._task.boxes_of)
+        if not self._task.pictures:
+            for posed in frames:
+                self._add(results_of(posed, posed.picture.number))
+            return
+        with video_writer(self._names.of(path), info) as write:
+            for posed in frames:
+                self._add(results_of(posed, posed.picture.number))
+                write(drawn(posed, self._estimator.keypoints, self._task.threshold))
+
+    def _add(self, results: Iterable[dict[str, Any]]) -> None:
+        self.results.extend(results)
+        self.images += 1
+        self._bar.update()
+
+    def _image_id(self, picture: Picture) -> int:
+        source = self._task.boxes_of
+        known = source.image_id(picture.path) if isinstance(source, DetectionFile) else None
+        return picture.number if known is None else known
+
+
+def run(estimator: PoseEstimator, task: PredictTask) -> Prediction:
+    """Predict everybody; write drawn files one by one and, at the end, ``keypoints.json``.
+
+    A file that cannot be read is logged and left out. Images are known by their position, from 1, unless
+    detections give them ids; frames by their position in their video, from 0.
+    """
+    images = [path for path in task.files if not is_video(path)]
+    videos = [path for path in task.files if is_video(path)]
+    total = len(images) + sum(_frames(path) for path in videos)
+    # tqdm reads None as "only on a terminal".
+    disable = None if logger.isEnabledFor(logging.INFO) else True
+    with tqdm(total=total, unit="image", desc="predict", disable=disable, leave=False) as bar:
+        work = _Run(estimator, task, bar)
+        if images:
+            work.predict_images(images)
+        for video in videos:
+            work.predict_video(video)
+    write_json(task.output / RESULTS, work.results, indent=None)
+    return Prediction(work.results, work.images, work.bad)
+
+
+def _frames(path: Path) -> int:
+    try:
+        return video_info(path).frames
+    except DataError:
+        return 0  # told when its turn comes
