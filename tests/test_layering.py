@@ -22,7 +22,9 @@ _ROWS = (
     ("tracking",),
     ("stages",),
     ("prediction",),
+    ("export",),
     ("evolution",),
+    ("benchmarks",),
     ("cli",),
 )
 _RANK = {room: rank for rank, rooms in enumerate(_ROWS) for room in rooms}
@@ -43,6 +45,8 @@ _NEVER = {
     "visualization": _KERAS | {"mlflow", "optuna", "ray"},
     "tracking": {"tensorflow", "jax", "optuna", "ray"},
     "stages": {"optuna", "ray"},
+    "export": {"evopose2d.training", "mlflow", "optuna", "ray"},
+    "benchmarks": {"mlflow", "optuna", "ray"},
     "prediction": {"evopose2d.training", "evopose2d.tracking", "optuna", "ray"},
 }
 _TENSORFLOW_IN_DATA = {"records.py", "pipeline.py"}

@@ -24,10 +24,12 @@ mirror, that is at ``w - 1 / stride - x / stride`` of its heatmap, and mirrored 
   left upper corner, by up to ``stride - 1`` crop pixels at the far end.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 PEAK = 255.0
@@ -80,16 +82,16 @@ def decode(heatmaps: Tensor) -> Tensor:
     """
     height, width, keypoints = heatmaps.shape[1:]
     flat = ops.reshape(ops.cast(heatmaps, "float32"), (-1, height * width, keypoints))
-    index = ops.argmax(flat, axis=1)
+    index, peak = _highest(flat)
     x, y = index % width, index // width
-    movable = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
+    movable = _all(x > 1, x < width - 1, y > 1, y < height - 1)
     # Where nothing moves, the neighbours are those of a pixel that has some, and are not used.
     safe = ops.where(movable, index, width + 1)
     quarter = ops.cast(movable, "float32") / 4
     move_x = quarter * ops.sign(_values(flat, safe + 1) - _values(flat, safe - 1))
     move_y = quarter * ops.sign(_values(flat, safe + width) - _values(flat, safe - width))
     x, y = ops.cast(x, "float32") + move_x, ops.cast(y, "float32") + move_y
-    return ops.stack([x, y, ops.max(flat, axis=1) / PEAK], axis=-1)
+    return ops.stack([x, y, peak / PEAK], axis=-1)
 
 
 def decode_dark(heatmaps: Tensor, sigma: float) -> Tensor:
@@ -111,16 +113,16 @@ def decode_dark(heatmaps: Tensor, sigma: float) -> Tensor:
     heatmaps = ops.cast(heatmaps, "float32")
     height, width, keypoints = heatmaps.shape[1:]
     flat = ops.reshape(heatmaps, (-1, height * width, keypoints))
-    index = ops.argmax(flat, axis=1)
+    index, peak = _highest(flat)
     x, y = index % width, index // width
-    movable = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
+    movable = _all(x > 1, x < width - 2, y > 1, y < height - 2)
     safe = ops.where(movable, index, 2 * width + 2)
-    smoothed = _smoothed(heatmaps, sigma * height / _SIGMA_HEIGHT)
-    logarithm = ops.reshape(ops.log(ops.maximum(smoothed, _FLOOR)), (-1, height * width, keypoints))
+    smoothed = ops.reshape(_smoothed(heatmaps, sigma * height / _SIGMA_HEIGHT), (-1, height * width, keypoints))
+    logarithm = ops.log(ops.maximum(smoothed, _FLOOR))
     move_x, move_y = _newton_step(logarithm, safe, width)
     inside = ops.cast(movable, "float32")
     x, y = ops.cast(x, "float32") + inside * move_x, ops.cast(y, "float32") + inside * move_y
-    return ops.stack([x, y, ops.max(flat, axis=1) / PEAK], axis=-1)
+    return ops.stack([x, y, peak / PEAK], axis=-1)
 
 
 def flip_back(heatmaps: Tensor, permutation: Sequence[int], shift: float = 1.0) -> Tensor:
@@ -200,17 +202,26 @@ def _values(flat: Tensor, index: Tensor) -> Tensor:
     return ops.take_along_axis(flat, index[:, None, :], axis=1)[:, 0, :]
 
 
+def _highest(flat: Tensor) -> tuple[Tensor, Tensor]:
+    """Give index and height (B, K) of the first highest pixel of maps (B, pixels, K)."""
+    peak = ops.max(flat, axis=1)
+    # Keras's argmax of floats looks at their bits, which TensorFlow Lite cannot.
+    return ops.argmax(ops.cast(ops.equal(flat, peak[:, None]), "int32"), axis=1), peak
+
+
+def _all(*conditions: Tensor) -> Tensor:
+    """Give the conjunction; ``&`` would become a bitwise operation, which TensorFlow Lite does not have."""
+    return functools.reduce(ops.logical_and, conditions)
+
+
 def _smoothed(heatmaps: Tensor, deviation: float) -> Tensor:
-    """Blur maps (B, h, w, K) with a Gaussian, as two products with banded matrices: any backend has those."""
-    height, width = heatmaps.shape[1:3]
-    rows = ops.einsum("ab,nbwk->nawk", _blur_matrix(height, deviation), heatmaps)
-    return ops.einsum("ab,nhbk->nhak", _blur_matrix(width, deviation), rows)
-
-
-def _blur_matrix(length: int, deviation: float) -> Tensor:
-    pixels = ops.arange(length, dtype="float32")
-    weights = ops.exp(-(((pixels[:, None] - pixels[None, :]) / deviation) ** 2) / 2)
-    return weights / (deviation * math.sqrt(2 * math.pi))
+    """Blur maps (B, h, w, K) with a Gaussian, first down the columns, then along the rows."""
+    radius = math.ceil(4 * deviation)
+    weights = np.exp(-((np.arange(-radius, radius + 1) / deviation) ** 2) / 2)
+    # A constant of NumPy, because exported graphs want kernels that are not computed in them.
+    kernel = np.tile((weights / weights.sum()).astype(np.float32)[:, None, None, None], (1, 1, heatmaps.shape[-1], 1))
+    columns = ops.depthwise_conv(heatmaps, ops.convert_to_tensor(kernel), padding="same")
+    return ops.depthwise_conv(columns, ops.convert_to_tensor(kernel.swapaxes(0, 1)), padding="same")
 
 
 def _newton_step(logarithm: Tensor, index: Tensor, width: int) -> tuple[Tensor, Tensor]:
@@ -225,7 +236,7 @@ def _newton_step(logarithm: Tensor, index: Tensor, width: int) -> tuple[Tensor, 
     bend_y = (value(0, 2) - 2 * value(0, 0) + value(0, -2)) / 4
     bend_xy = (value(1, 1) - value(-1, 1) - value(1, -1) + value(-1, -1)) / 4
     determinant = bend_x * bend_y - bend_xy * bend_xy
-    is_peak = (bend_x < 0) & (determinant > _FLOOR)
+    is_peak = _all(bend_x < 0, determinant > _FLOOR)
     divisor = ops.where(is_peak, determinant, 1.0)
     step_x = ops.clip((bend_xy * slope_y - bend_y * slope_x) / divisor, -1.0, 1.0)
     step_y = ops.clip((bend_xy * slope_x - bend_x * slope_y) / divisor, -1.0, 1.0)

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.benchmark import benchmark
 from evopose2d.cli.evolve import evolve
+from evopose2d.cli.export import export
 from evopose2d.cli.networks import networks
 from evopose2d.cli.output import configure_logging, import_tensorflow, show
 from evopose2d.cli.predict import predict
@@ -25,7 +27,9 @@ app.add_typer(evolve)
 app.command()(sync)
 app.add_typer(networks)
 app.command()(convert_weights)
+app.add_typer(benchmark)
 app.command()(predict)
+app.command()(export)
 
 
 @app.callback()

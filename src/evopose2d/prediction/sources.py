@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -81,8 +82,11 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in _VIDEOS
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(source: Path | BinaryIO) -> NDArray[np.uint8]:
     """Read an image, turned upright by what its camera noted.
+
+    Args:
+        source: a file, or an image file's content.
 
     Returns:
         (height, width, 3) uint8 RGB; transparency is dropped.
@@ -91,11 +95,12 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         DataError: it is missing, no image, or breaks off.
     """
     try:
-        with Pillow.open(path) as image:
+        with Pillow.open(source) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
         # Pillow raises SyntaxError for damaged PNG files.
-        raise DataError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})") from None
+        name = source if isinstance(source, Path) else "image"
+        raise DataError(f"{name}: cannot be read as an image ({' '.join(str(error).split())})") from None
 
 
 def read_images(paths: Sequence[Path], bad: list[DataError]) -> Iterator[Picture]:

@@ -1,0 +1,1 @@
+"""How fast parts of the project run on a machine."""

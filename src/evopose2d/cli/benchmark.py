@@ -1,0 +1,78 @@
+"""``evopose2d benchmark``: how fast things are on this machine."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.options import Coordinates, Device, FlipTest, Method, Precision
+from evopose2d.cli.output import import_tensorflow, show
+
+if TYPE_CHECKING:
+    pass
+
+benchmark = typer.Typer(
+    name="benchmark",
+    help="Measure how fast things are on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@benchmark.callback()
+def group() -> None:
+    """Measure how fast things are on this machine."""
+
+
+@benchmark.command()
+def inference(
+    overrides: Overrides = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a trained network; without it, the settings' `model` is built.")
+    ] = None,
+    batch_size: Annotated[list[int] | None, typer.Option(min=1, help="People at once; repeatable.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed calls of each.")] = 30,
+    warm_up: Annotated[int, typer.Option(min=1, help="Calls before them, the first told apart.")] = 3,
+    flip_test: FlipTest = False,
+    decoding: Method = "quarter-pixel",
+    coordinates: Coordinates = "original",
+    device: Device = "auto",
+    precision: Precision = "float32",
+    params: ParamsFile = PARAMS_FILE,
+    more: Set = "",
+    as_json: AsJson = False,
+) -> None:
+    """Measure inference: images a second and latency by batch size, the network alone and end to end."""
+    settings = None if model is not None else load_settings(params, overrides, more)
+    import_tensorflow()
+    from evopose2d.accelerator import prepare
+    from evopose2d.benchmarks.inference import measure
+    from evopose2d.config.schema import AcceleratorConfig
+    from evopose2d.keypoints import COCO_PERSON
+    from evopose2d.networks.build import build_network
+    from evopose2d.stages.pose_model import PoseModel, load_pose_model
+
+    accelerator = prepare(AcceleratorConfig(device=device, precision=precision, xla="auto"))
+    loaded: PoseModel
+    if settings is None and model is not None:
+        loaded = load_pose_model(model)
+    else:
+        assert settings is not None
+        network = build_network(settings.model, COCO_PERSON.count, seed=0)
+        loaded = PoseModel(network, settings.model, COCO_PERSON, settings.train.sigma)
+    speeds = measure(
+        loaded,
+        batch_size or [1, 8, 32],
+        repeats=repeats,
+        warm_up=warm_up,
+        flip_test=flip_test,
+        decoding=decoding,
+        coordinates=coordinates,
+        jit_compile=accelerator.jit_compile,
+    )
+    flip = "with" if flip_test else "without"
+    title = f"inference on {accelerator.device}, {precision}, {flip} flip test"
+    show([asdict(speed) for speed in speeds], title=title, as_json=as_json)
