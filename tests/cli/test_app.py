@@ -20,7 +20,7 @@ def test_help_imports_nothing_heavy():
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "loaded: []" in finished.stdout
-    for command in ("download", "write-tfrecords", "train", "validate", "predict"):
+    for command in ("download", "write-tfrecords", "train", "validate", "predict", "export", "benchmark"):
         assert command in finished.stdout
 
 
