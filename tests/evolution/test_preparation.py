@@ -6,7 +6,7 @@ import pytest
 from search_doubles import PARAMS_FILE
 
 from evopose2d.config.loading import load_params
-from evopose2d.errors import DataError
+from evopose2d.errors import ConfigError, DataError
 from evopose2d.evolution.preparation import bring_data_up_to_date
 
 
@@ -65,6 +65,12 @@ def test_dvc_does_not_make_data_of_settings_that_it_does_not_see(section, params
 def test_without_a_dvc_project_the_data_are_taken_as_they_are(params, project, monkeypatch):
     (project / "dvc.yaml").unlink()
     assert prepare(params, project, monkeypatch) == []
+
+
+def test_no_data_are_made_for_a_search_that_cannot_start(params, project, monkeypatch):
+    greedy = replace(params, evolve=replace(params.evolve, cpus=1.5))
+    with pytest.raises(ConfigError, match=r"evolve\.cpus"):
+        prepare(greedy, project, monkeypatch)
 
 
 def test_a_failure_of_dvc_ends_in_one_line(params, project, monkeypatch):

@@ -81,7 +81,8 @@ def test_a_search_by_mlflow_run_survives_the_plug(project: Path):
     assert all(each.info.status == "FINISHED" for each in individuals.values())
     assert {each.data.tags["parent"] for number, each in individuals.items() if number} == {"0"}
     assert {"fitness", "AP", "val_loss", "parameters_m"} <= individuals[3].data.metrics.keys()
-    assert len(client.search_model_versions("name = 'evopose2d-champion'")) == 1
+    for registered in ("evopose2d-champion", "evopose2d-champion-service"):
+        assert len(client.search_model_versions(f"name = '{registered}'")) == 1
 
     run(project, "evopose2d", "evolve", "best", "--write")
     written = yaml.safe_load((project / "params.yaml").read_text())

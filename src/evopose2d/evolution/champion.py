@@ -11,15 +11,15 @@ from evopose2d.config.schema import ModelConfig, Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import DataError
 from evopose2d.evolution.archive import SearchArchive
+from evopose2d.evolution.registration import RegistrationRequest, service_of
 from evopose2d.evolution.store import SearchStore
-from evopose2d.stages.champion import ChampionRequest
 from evopose2d.tracking.models import Champion, registered_version
 from evopose2d.tracking.search_runs import SearchRuns
 
 logger = logging.getLogger(__name__)
 
 REGISTERED_NAME = "evopose2d-champion"
-_MODULE = "evopose2d.stages.champion"
+_MODULE = "evopose2d.evolution.registration"
 # Would make MLflow log into another run or experiment than the one that is named.
 _NOT_INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 _PATIENCE = 1800.0  # seconds; a network of hundreds of megabytes may go to a distant store
@@ -50,10 +50,10 @@ def register_champion(params: Params, archive: SearchArchive, runs: SearchRuns) 
         description=f"{runs.link(result.number)}: fitness {result.fitness:.4g}, AP {result.ap:.3f}, "
         f"{result.parameters / 1e6:.2f} M parameters.",
     )
-    if registered_version(runs.client, champion) is not None:
+    if all(registered_version(runs.client, each) is not None for each in (champion, service_of(champion))):
         return
     try:
-        keypoints = read_info(Path(params.write_tfrecords.root) / "train").schema.count
+        keypoints = read_info(Path(params.write_tfrecords.root) / "train").schema
     except DataError as error:
         logger.warning("the champion has not been registered: %s", error)
         return
@@ -62,18 +62,19 @@ def register_champion(params: Params, archive: SearchArchive, runs: SearchRuns) 
     }
     # A key that came with a later version is as it is now.
     model = asdict(params.model) | searched | {"genotype": result.genotype.to_lists()}
-    request = ChampionRequest(
+    request = RegistrationRequest(
         tracking=params.tracking,
         champion=champion,
         model=ModelConfig(**model),
         keypoints=keypoints,
+        sigma=archive.settings["train.sigma"],
         weights=str(SearchStore(archive.root).weights_path(result.number)),
     )
     logger.info("registering the champion, individual %d", result.number)
     _run(request)
 
 
-def _run(request: ChampionRequest) -> None:
+def _run(request: RegistrationRequest) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     # It needs no device, and must not take one.
     environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}

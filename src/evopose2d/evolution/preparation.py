@@ -9,6 +9,7 @@ from pathlib import Path
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.errors import DataError
+from evopose2d.evolution.configuration import check_search
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,12 @@ def bring_data_up_to_date(params: Params, project: Path) -> None:
         project: folder with ``dvc.yaml`` and ``params.yaml``.
 
     Raises:
+        ConfigError: the search could not start with these settings.
         DataError: DVC did not come to its end; it has said why.
     """
     if (Path(params.evolve.root) / "search.json").exists() or not (project / "dvc.yaml").is_file():
         return
+    check_search(params)
     filed = load_params(project / "params.yaml")
     if (filed.dataset, filed.download, filed.write_tfrecords) != (
         params.dataset,

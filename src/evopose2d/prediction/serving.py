@@ -1,17 +1,25 @@
 """Log a trained network to MLflow as a model that its server can run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 _NAME = "pose-service"
 
 
-def log_pose_service(folder: Path, *, name: str = _NAME, registered_model_name: str | None = None) -> str:
+def log_pose_service(
+    folder: Path,
+    *,
+    name: str = _NAME,
+    registered_model_name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str:
     """Log a trained network, in the active MLflow run, as a model for ``mlflow models serve``.
 
     Args:
         folder: of the trained network, as ``save_pose_model`` writes it.
         name: of the logged model.
         registered_model_name: also register it under this name, as a new version.
+        tags: of the logged model.
 
     Returns:
         The model's address, ``models:/...``, for ``mlflow models serve --env-manager local -m``.
@@ -34,5 +42,6 @@ def log_pose_service(folder: Path, *, name: str = _NAME, registered_model_name: 
         # Named here, because MLflow would otherwise load the model once more in a process of its own to find them.
         pip_requirements=["evopose2d"],
         registered_model_name=registered_model_name,
+        tags=dict(tags or {}),
     )
     return logged.model_uri

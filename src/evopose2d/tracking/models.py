@@ -14,7 +14,6 @@ from evopose2d.config.schema import TrackingConfig
 from evopose2d.tracking.connection import connect
 
 CHAMPION_ALIAS = "champion"
-_REGISTERED = "The best network of each search by `evopose2d evolve`; images (B, H, W, 3) to heatmaps."
 
 
 def log_keras_model(model: Any, name: str, tags: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - Keras, MLflow
@@ -57,6 +56,7 @@ class Champion:
         individual: number of the best individual.
         tags: of the version.
         description: of the version, in Markdown.
+        about: description of the registered model, of all its versions.
     """
 
     name: str
@@ -66,11 +66,17 @@ class Champion:
     individual: int
     tags: Mapping[str, str]
     description: str
+    about: str = "The best network of each search by `evopose2d evolve`; images (B, H, W, 3) to heatmaps."
 
     @property
     def all_tags(self) -> dict[str, str]:
         """The version's tags with those that it is found by."""
         return {**self.tags, "search": self.search, "individual": str(self.individual)}
+
+    @property
+    def logged_tags(self) -> dict[str, str]:
+        """The tags of the logged model behind the version."""
+        return {**self.all_tags, "registered_as": self.name}
 
 
 def registered_version(client: MlflowClient, champion: Champion) -> str | None:
@@ -89,13 +95,13 @@ def registered_version(client: MlflowClient, champion: Champion) -> str | None:
     return str(version)
 
 
-def register(config: TrackingConfig, champion: Champion, build: Callable[[], Any]) -> str:
-    """Log a champion as a Keras model of its search's run and register it, unless that has been done.
+def register(config: TrackingConfig, champion: Champion, log: Callable[[dict[str, str]], str]) -> str:
+    """Log a champion as a model of its search's run and register it, unless that has been done.
 
     Args:
         config: where to log.
         champion: what is known of it.
-        build: builds the Keras model.
+        log: logs the model in the active run, with the tags that it is given; returns its id.
 
     Returns:
         The version.
@@ -110,10 +116,10 @@ def register(config: TrackingConfig, champion: Champion, build: Callable[[], Any
     if model is None:
         mlflow.set_tracking_uri(client.tracking_uri)
         with mlflow.start_run(run_id=champion.run_id, log_system_metrics=False):
-            logged = log_keras_model(build(), "champion", champion.all_tags)
-        model = client.get_logged_model(logged.model_id)
+            model_id = log(champion.logged_tags)
+        model = client.get_logged_model(model_id)
     with contextlib.suppress(MlflowException):  # it exists already; else the next call says what is wrong
-        client.create_registered_model(champion.name, description=_REGISTERED)
+        client.create_registered_model(champion.name, description=champion.about)
     created = client.create_model_version(
         champion.name,
         model.model_uri,
@@ -130,7 +136,7 @@ def _logged(client: MlflowClient, champion: Champion) -> Any | None:  # noqa: AN
     """Give the model that was logged whole before its registration was broken off; remove those that were not."""
     whole = None
     for model in client.search_logged_models([champion.experiment], f"source_run_id = '{champion.run_id}'"):
-        if champion.all_tags.items() <= model.tags.items():
+        if champion.logged_tags.items() <= model.tags.items():
             if model.status == LoggedModelStatus.READY and whole is None:
                 whole = model
             else:
