@@ -39,6 +39,7 @@ def test_the_same_settings_are_welcome(tmp_path, path):
         "evolve.ray_address=auto",
         "evolve.attempts=9",
         "evolve.tasks_per_worker=1",
+        "evolve.cache_megabytes=0",
         "write_tfrecords.workers=2",
         "train.epochs=99",
         "train.seed=4",

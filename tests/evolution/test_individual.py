@@ -11,6 +11,7 @@ from evopose2d.errors import DataError, TrainingError, WeightsError
 from evopose2d.evolution.configuration import network_spec
 from evopose2d.evolution.individual import train_individual
 from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.evolution.worker import crops_of_process
 from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
 from evopose2d.networks.build import build_network
@@ -62,6 +63,18 @@ def test_the_same_spec_gives_the_same_individual_and_leaves_nothing_behind(param
     assert replace(result, epochs=(), seconds=0) == replace(ancestor[0], epochs=(), seconds=0)
     assert weights == ancestor[1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_crops_at_hand_change_nothing_and_serve_the_next_individual(params, ancestor):
+    cache = crops_of_process(params.evolve.cache_megabytes)
+    kept = cache._training, cache._evaluation
+    result, weights = train_individual(ancestor_spec(), params, None)
+    assert None not in kept and (cache._training, cache._evaluation) == kept
+    without = replace(params, evolve=replace(params.evolve, cache_megabytes=0))
+    again, weights_without = train_individual(ancestor_spec(), without, None)
+    assert weights == weights_without == ancestor[1]
+    assert [epoch.val_loss for epoch in again.epochs] == [epoch.val_loss for epoch in result.epochs]
+    crops_of_process.cache_clear()
 
 
 def test_a_child_starts_from_its_parents_weights(params, ancestor):

@@ -59,6 +59,12 @@ def draw_augmentation(config: AugmentationConfig, rng: np.random.Generator) -> A
     )
 
 
+def flip_only(config: AugmentationConfig) -> bool:
+    """Say whether mirroring is all that ever changes a crop, so that each person has two crops and no more."""
+    turns = config.rotation_probability > 0 and config.rotation > 0
+    return config.scale == 0 and not turns and config.half_body_probability == 0
+
+
 def augment(
     box: NDArray[np.float32],
     keypoints: NDArray[np.float32],

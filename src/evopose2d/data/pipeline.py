@@ -8,7 +8,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from evopose2d.config.schema import AugmentationConfig
-from evopose2d.data.augmentation import augment, draw_augmentation
+from evopose2d.data.augmentation import Augmentation, augment, draw_augmentation
+from evopose2d.data.crops import TrainingCrops
+from evopose2d.data.epochs import epochs_of_places, epochs_of_records, ordered_people
 from evopose2d.data.geometry import (
     InputShape,
     crop,
@@ -20,8 +22,6 @@ from evopose2d.data.geometry import (
 )
 from evopose2d.data.records import parse
 from evopose2d.data.shards import RecordsInfo
-
-_FILES_AT_ONCE = 8
 
 
 def steps_per_epoch(records: RecordsInfo, batch_size: int) -> int:
@@ -39,6 +39,7 @@ def training_dataset(
     epochs: int,
     first_epoch: int = 0,
     shuffle_buffer: int,
+    crops: TrainingCrops | None = None,
 ) -> tf.data.Dataset:
     """Give the batches of some epochs, one after the other without a pause.
 
@@ -55,24 +56,32 @@ def training_dataset(
         epochs: epoch at which to stop.
         first_epoch: epoch to begin with, counted from 0.
         shuffle_buffer: encoded people held for shuffling; record files are shuffled besides.
+        crops: these people's crops of this shape, where they are at hand and mirroring is all that changes them; the
+            batches are the same, and the records are not read.
 
     Returns:
         Pairs of images (B, H, W, 3) uint8 RGB and keypoints (B, K, 3) float32: x, y in crop pixels and
         visibility, which is 0 outside the crop.
     """
     _leave_threads_to_tf_data()
-    numbers = np.arange(first_epoch, epochs)
-    order_seeds = [np.random.SeedSequence([seed, epoch]).generate_state(1)[0] for epoch in numbers.tolist()]
-    length = steps_per_epoch(records, batch_size) * batch_size
-    read_epoch = partial(_read_epoch, records, length, shuffle_buffer)
-    load = partial(_load_training, records, input_shape, augmentation, seed)
-    return (
-        tf.data.Dataset.from_tensor_slices((numbers, np.array(order_seeds, np.int64)))
-        .flat_map(read_epoch)
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
+    ordered = ordered_people(
+        records,
+        epochs_of_records(records) if crops is None else epochs_of_places(crops.shard_people),
+        seed=seed,
+        first_epoch=first_epoch,
+        epochs=epochs,
+        length=steps_per_epoch(records, batch_size) * batch_size,
+        shuffle_buffer=shuffle_buffer,
     )
+    if crops is None:
+        load = partial(_load_training, records, input_shape, augmentation, seed)
+        people = ordered.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        batches = people.batch(batch_size, drop_remainder=True)
+    else:
+        gather = partial(_gather, crops, input_shape, augmentation, seed)
+        places = ordered.batch(batch_size, drop_remainder=True)
+        batches = places.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_dataset(
@@ -105,32 +114,32 @@ def evaluation_dataset(
     )
 
 
+def cuttings_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_size: int) -> tf.data.Dataset:
+    """Give what training may see of everybody in the order of the records, where mirroring is all that changes.
+
+    Args:
+        records: the training people.
+        input_shape: height H and width W of a crop in pixels.
+        batch_size: people in a batch, B; the last has fewer.
+
+    Returns:
+        Dictionaries of ``shard`` (B,) int64, the record file; ``wider`` (B, H, W + 1, 3) uint8 RGB, the crop with
+        one more column at its right; ``mirrored`` (B, H, W, 3) uint8, the mirrored crop; ``keypoints`` and
+        ``mirrored_keypoints`` (B, K, 3) float32 x, y in crop pixels and visibility, which is 0 outside the crop.
+    """
+    _leave_threads_to_tf_data()
+    files = tf.data.Dataset.from_tensor_slices([str(file) for file in records.files]).enumerate()
+    return (
+        files.flat_map(lambda shard, file: tf.data.TFRecordDataset(file).map(lambda record: (shard, record)))
+        .map(partial(_cut, records, input_shape), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
 def _leave_threads_to_tf_data() -> None:
     # tf.data runs as many crops at once as there are cores; threads inside each would only get in the way.
     cv2.setNumThreads(1)
-
-
-def _read_epoch(
-    records: RecordsInfo, length: int, shuffle_buffer: int, epoch: tf.Tensor, order_seed: tf.Tensor
-) -> tf.data.Dataset:
-    """Give (epoch, position, record) for each position of an epoch."""
-    # tf.data mixes the program's global seed into every order. In this function's graph it is a constant.
-    tf.compat.v1.set_random_seed(1)
-    files = tf.data.Dataset.from_tensor_slices([str(file) for file in records.files])
-    return (
-        files.shuffle(records.shards, seed=order_seed, reshuffle_each_iteration=False)
-        .interleave(
-            tf.data.TFRecordDataset,
-            cycle_length=min(_FILES_AT_ONCE, records.shards),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
-        .shuffle(min(shuffle_buffer, records.people), seed=order_seed, reshuffle_each_iteration=False)
-        .repeat()
-        .take(length)
-        .enumerate()
-        .map(lambda position, record: (epoch, position, record))
-    )
 
 
 def _load_training(
@@ -157,6 +166,50 @@ def _load_training(
     )
     image = _crop(person["image"], matrix, input_shape)
     return image, tf.ensure_shape(keypoints, (records.schema.count, 3))
+
+
+def _gather(
+    crops: TrainingCrops,
+    input_shape: InputShape,
+    config: AugmentationConfig,
+    seed: int,
+    epochs: tf.Tensor,
+    positions: tf.Tensor,
+    people: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    def gather(
+        epochs: NDArray[np.int64], positions: NDArray[np.int64], people: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        drawn = (
+            draw_augmentation(config, np.random.default_rng([seed, epoch, position])).flip
+            for epoch, position in zip(epochs.tolist(), positions.tolist(), strict=True)
+        )
+        return crops.gather(people, np.fromiter(drawn, np.bool_, len(people)))
+
+    images, keypoints = tf.numpy_function(gather, [epochs, positions, people], (tf.uint8, tf.float32), stateful=False)
+    batch_size = people.shape[0]
+    return (
+        tf.ensure_shape(images, (batch_size, *input_shape, 3)),
+        tf.ensure_shape(keypoints, (batch_size, *crops.keypoints.shape[2:])),
+    )
+
+
+def _cut(records: RecordsInfo, input_shape: InputShape, shard: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
+    def place(
+        box: NDArray[np.float32], keypoints: NDArray[np.float32], flip: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        return augment(box, keypoints, input_shape, Augmentation(flip=bool(flip)), records.schema, 1)
+
+    person = parse(record, records.schema.count)
+    cut: dict[str, tf.Tensor] = {"shard": shard}
+    for name, keypoints_name, flip in (("wider", "keypoints", False), ("mirrored", "mirrored_keypoints", True)):
+        matrix, keypoints = tf.numpy_function(
+            place, [person["box"], person["keypoints"], flip], (tf.float64, tf.float32), stateful=False
+        )
+        shape = input_shape if flip else (input_shape[0], input_shape[1] + 1)
+        cut[name] = _crop(person["image"], matrix, shape)
+        cut[keypoints_name] = tf.ensure_shape(keypoints, (records.schema.count, 3))
+    return cut
 
 
 def _load_evaluation(

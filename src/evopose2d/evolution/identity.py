@@ -25,7 +25,17 @@ _ABSENT = "absent"
 # Keys that change where and how fast a search runs, not what comes out; a path is not what lies there.
 _FREE = frozenset(
     f"evolve.{name}"
-    for name in ("root", "workers", "cpus", "gpus", "tpus", "ray_address", "attempts", "tasks_per_worker")
+    for name in (
+        "root",
+        "workers",
+        "cpus",
+        "gpus",
+        "tpus",
+        "ray_address",
+        "attempts",
+        "tasks_per_worker",
+        "cache_megabytes",
+    )
 ) | {"dataset.root", "write_tfrecords.root", "write_tfrecords.workers", "model.genotype"}
 _SECTIONS = ("dataset", "write_tfrecords", "model", "evolve")
 _SINGLE_KEYS = ("train.l2", "train.sigma", "train.shuffle_buffer", "accelerator.precision")

@@ -8,14 +8,19 @@ import socket
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import TrainingError
 from evopose2d.evolution.configuration import individual_params, network_size, network_spec
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
+from evopose2d.evolution.worker import crops_of_process
 from evopose2d.fitness import fitness
 from evopose2d.training.result import TrainingResult
+
+if TYPE_CHECKING:
+    from evopose2d.data.cache import CropCache
 
 
 def train_individual(
@@ -43,14 +48,15 @@ def train_individual(
     try:
         # Where the worker runs, and gone with the individual: a training that broke off starts anew.
         with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
-            result, weights, keypoints = _train(spec, individual_params(params, spec), parent_weights, Path(folder))
+            settings, cache = individual_params(params, spec), crops_of_process(params.evolve.cache_megabytes)
+            result, weights, keypoints = _train(spec, settings, parent_weights, Path(folder), cache)
     finally:
         release_networks()
     return _result(spec, params, keypoints, result, time.perf_counter() - started), weights
 
 
 def _train(
-    spec: IndividualSpec, params: Params, parent_weights: bytes | None, folder: Path
+    spec: IndividualSpec, params: Params, parent_weights: bytes | None, folder: Path, cache: "CropCache"
 ) -> tuple[TrainingResult, bytes, int]:
     from evopose2d.accelerator import prepare
     from evopose2d.inheritance import inherit_into
@@ -67,7 +73,7 @@ def _train(
             for genotype in (spec.genotype, spec.parent_genotype)
         )
         inherit_into(model.network, child, parent, parent_weights, params.evolve.inheritance)
-    result = train(training_task(params, records, model, accelerator), accelerator, folder)
+    result = train(training_task(params, records, model, accelerator, cache), accelerator, folder)
     return result, result.best_weights.read_bytes(), records.schema.count
 
 

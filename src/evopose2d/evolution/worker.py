@@ -2,11 +2,16 @@
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from evopose2d.config.schema import Params
 from evopose2d.evolution.engine import Trainer
 from evopose2d.evolution.shipping import Offer, at_hand
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
+
+if TYPE_CHECKING:
+    from evopose2d.data.cache import CropCache
 
 # MLflow would take an individual's training for the run that the project was started in.
 _NOT_INHERITED = ("MLFLOW_RUN_ID",)
@@ -27,6 +32,22 @@ def worker_environment(cpus: float) -> dict[str, str]:
         "TF_NUM_INTEROP_THREADS": threads,
         "OMP_NUM_THREADS": threads,
     }
+
+
+@lru_cache(maxsize=1)
+def crops_of_process(megabytes: int) -> "CropCache":
+    """Give the crops that this process keeps at hand for all individuals that it trains.
+
+    It is the one thing that outlives an individual. Ray runs plain functions in a worker process, one after the other,
+    and hands them nothing of the process, so it is held here. It changes how fast an individual is trained, not what
+    comes out: batches are the same with it and without.
+
+    Args:
+        megabytes: ``evolve.cache_megabytes``; another value gives another cache, and lets the former go.
+    """
+    from evopose2d.data.cache import CropCache
+
+    return CropCache(megabytes)
 
 
 def work(

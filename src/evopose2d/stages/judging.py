@@ -1,5 +1,6 @@
 """Predict the people of a split and measure them: the way training, validation and a search judge a network."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from evopose2d.config.schema import DatasetConfig, ValidateConfig
+from evopose2d.data.cache import CropCache
 from evopose2d.data.coco import read_coco
+from evopose2d.data.geometry import InputShape
 from evopose2d.data.pipeline import evaluation_dataset
-from evopose2d.data.shards import read_info
+from evopose2d.data.shards import RecordsInfo, read_info
 from evopose2d.errors import DataError
 from evopose2d.evaluation.coco_ap import KeypointAP, evaluate_results
 from evopose2d.evaluation.decoding import Decoding
-from evopose2d.evaluation.inference import Predictions, predict_people
+from evopose2d.evaluation.inference import Batch, Predictions, predict_people
 from evopose2d.evaluation.nms import suppress
 from evopose2d.evaluation.pictures import CropCollector
 from evopose2d.evaluation.predictor import PosePredictor
@@ -49,6 +52,7 @@ class Judge:
         records_root: folder of all records.
         config: how to judge.
         jit_compile: whether XLA compiles the forward pass.
+        cache: keeps the crops from one time to the next; None: each time they are cut anew.
 
     Attributes:
         records: the people that are predicted.
@@ -67,6 +71,7 @@ class Judge:
         config: ValidateConfig,
         *,
         jit_compile: bool,
+        cache: CropCache | None = None,
     ) -> None:
         self.records = read_info(records_root / _RECORDS.get((config.split, config.boxes), "test-dev"))
         if self.records.schema.names != model.keypoints.names:
@@ -86,8 +91,8 @@ class Judge:
             jit_compile=jit_compile,
         )
         height, width = model.config.input_shape
-        self._batches = evaluation_dataset(
-            self.records, (height, width), batch_size=config.batch_size, centred=decoding.centred_crops
+        self._batches = _batches(
+            self.records, (height, width), config.batch_size, centred=decoding.centred_crops, cache=cache
         )
 
     def __call__(self, *, collector: CropCollector | None = None, progress: bool = False) -> Judgement:
@@ -123,3 +128,12 @@ class Judge:
         return coco_results(
             predictions.image_id[people], predictions.keypoints[people], scores, category_id=self._category_id
         )
+
+
+def _batches(
+    records: RecordsInfo, input_shape: InputShape, batch_size: int, *, centred: bool, cache: CropCache | None
+) -> Iterable[Batch]:
+    crops = None if cache is None else cache.evaluation(records, input_shape, centred=centred)
+    if crops is not None:
+        return crops.batches(batch_size)
+    return evaluation_dataset(records, input_shape, batch_size=batch_size, centred=centred)

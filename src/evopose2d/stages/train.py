@@ -8,6 +8,7 @@ from typing import Any
 
 from evopose2d.accelerator import Accelerator, prepare
 from evopose2d.config.schema import Params, ValidateConfig
+from evopose2d.data.cache import CropCache
 from evopose2d.data.pipeline import steps_per_epoch, training_dataset
 from evopose2d.data.shards import RecordsInfo, read_info
 from evopose2d.errors import DataError
@@ -72,8 +73,23 @@ def build_model(params: Params, records: RecordsInfo, accelerator: Accelerator) 
     return PoseModel(network=network, config=params.model, keypoints=records.schema, sigma=params.train.sigma)
 
 
-def training_task(params: Params, records: RecordsInfo, model: PoseModel, accelerator: Accelerator) -> TrainingTask:
-    """Say what to train and how each epoch is judged: annotated val boxes, no flip test."""
+def training_task(
+    params: Params,
+    records: RecordsInfo,
+    model: PoseModel,
+    accelerator: Accelerator,
+    cache: CropCache | None = None,
+) -> TrainingTask:
+    """Say what to train and how each epoch is judged: annotated val boxes, no flip test.
+
+    Args:
+        params: all settings.
+        records: the training people.
+        model: the network.
+        accelerator: the devices.
+        cache: keeps crops from one epoch to the next, and from this training to others; None: each time they are cut
+            anew. The batches are the same.
+    """
     config = params.train
     height, width = params.model.input_shape
     with accelerator.scope():
@@ -83,7 +99,9 @@ def training_task(params: Params, records: RecordsInfo, model: PoseModel, accele
             Path(params.write_tfrecords.root),
             _epoch_validation(config.batch_size),
             jit_compile=accelerator.jit_compile,
+            cache=cache,
         )
+    crops = None if cache is None else cache.training(records, (height, width), config.augmentation)
 
     def validate() -> tuple[float, float]:
         judgement = judge()
@@ -103,6 +121,7 @@ def training_task(params: Params, records: RecordsInfo, model: PoseModel, accele
             first_epoch=first_epoch,
             epochs=config.epochs,
             shuffle_buffer=config.shuffle_buffer,
+            crops=crops,
         ),
         steps_per_epoch=steps_per_epoch(records, config.batch_size),
         validate=validate,
