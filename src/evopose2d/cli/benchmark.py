@@ -76,3 +76,39 @@ def inference(
     flip = "with" if flip_test else "without"
     title = f"inference on {accelerator.device}, {precision}, {flip} flip test"
     show([asdict(speed) for speed in speeds], title=title, as_json=as_json)
+
+
+@benchmark.command()
+def pipeline(
+    overrides: Overrides = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="People in a batch.")] = 16,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds in which each pipeline is measured.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.0, help="Seconds for which each is read in a round.")] = 3.0,
+    warm_up: Annotated[int, typer.Option(min=0, help="Batches before them.")] = 8,
+    out: Annotated[Path | None, typer.Option(help="File for the table as JSON.", dir_okay=False)] = None,
+    params: ParamsFile = PARAMS_FILE,
+    more: Set = "",
+    as_json: AsJson = False,
+) -> None:
+    """Measure the input pipeline on the training records: the original's order, decoding alone, this project's."""
+    settings = load_settings(params, overrides, more)
+    import_tensorflow()
+    from evopose2d.benchmarks.pipeline import measure
+    from evopose2d.data.shards import read_info
+    from evopose2d.files import write_json
+
+    records = read_info(Path(settings.write_tfrecords.root) / "train")
+    height, width = settings.model.input_shape
+    speeds = measure(
+        records,
+        (height, width),
+        batch_size=batch_size,
+        repeats=repeats,
+        seconds=seconds,
+        warm_up=warm_up,
+        cache_megabytes=settings.evolve.cache_megabytes,
+    )
+    rows = [asdict(speed) for speed in speeds]
+    if out is not None:
+        write_json(out, rows)
+    show(rows, title=f"input pipeline, {height}x{width}, {records.people} people", as_json=as_json)

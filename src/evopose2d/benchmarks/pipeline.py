@@ -1,0 +1,162 @@
+"""Input pipelines: people a second of the original's order, of decoding alone, and of this project's ways."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from evopose2d.benchmarks.original_pipeline import decoded_dataset, original_dataset
+from evopose2d.config.schema import AugmentationConfig
+from evopose2d.data.cache import CropCache
+from evopose2d.data.geometry import InputShape
+from evopose2d.data.pipeline import training_dataset
+from evopose2d.data.shards import RecordsInfo
+from evopose2d.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+ORIGINAL = "original order"
+DECODE_ONLY = "decode only"
+FULL = "full augmentation"
+FLIP_ONLY = "flip only"
+CACHED = "flip only, crops at hand"
+
+PAPER = AugmentationConfig(
+    flip_probability=0.5,
+    scale=0.3,
+    rotation=40.0,
+    rotation_probability=0.6,
+    half_body_probability=0.0,
+    half_body_keypoints=9,
+)
+"""Augmentation of the published trainings."""
+
+PAPER_SEARCH = AugmentationConfig(
+    flip_probability=0.5,
+    scale=0.0,
+    rotation=0.0,
+    rotation_probability=0.0,
+    half_body_probability=0.0,
+    half_body_keypoints=9,
+)
+"""Augmentation of the paper's search."""
+
+_EPOCHS = 100  # after which the same ones come again; each costs a little when a pipeline is opened
+_SHUFFLE_BUFFER = 1024
+
+Variant = tuple[Callable[[], Iterable[object]], int]
+"""Opens a pipeline, and how many people each of its elements holds."""
+
+
+@dataclass(frozen=True)
+class PipelineSpeed:
+    """How fast one way of feeding a network is, over several repeats.
+
+    Attributes:
+        pipeline: which.
+        people_per_second: median.
+        least: of the repeats.
+        most: of the repeats.
+        times_original: median of the ratios to the original's order, each in the same round.
+        times_decode_only: the same to decoding alone.
+    """
+
+    pipeline: str
+    people_per_second: float
+    least: float
+    most: float
+    times_original: float
+    times_decode_only: float
+
+
+def measure(
+    records: RecordsInfo,
+    input_shape: InputShape,
+    *,
+    batch_size: int,
+    repeats: int,
+    seconds: float,
+    warm_up: int,
+    cache_megabytes: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[PipelineSpeed]:
+    """Measure every pipeline in turn, as many rounds as there are repeats.
+
+    Args:
+        records: the training people, with whole images as JPEG.
+        input_shape: height H and width W of a crop in pixels.
+        batch_size: people in a batch.
+        repeats: rounds; in each, every pipeline is opened anew and measured once.
+        seconds: for which each is read, at least one element.
+        warm_up: elements read before them; for decoding alone, people as many as in so many batches.
+        cache_megabytes: memory for the crops at hand; cutting them is no part of what is measured.
+        clock: gives the time in seconds.
+
+    Raises:
+        ConfigError: ``cache_megabytes`` is 0, or neither memory nor disk has room for the crops.
+    """
+    cache = CropCache(cache_megabytes)
+    started = clock()
+    crops = cache.training(records, input_shape, PAPER_SEARCH)
+    if crops is None:
+        raise ConfigError("evolve.cache_megabytes: got 0 or too little, must have room for the crops to be measured")
+    logger.info("%d crops cut in %.1f s", records.people, clock() - started)
+
+    def ours(augmentation: AugmentationConfig, *, cached: bool = False) -> tf.data.Dataset:
+        return training_dataset(
+            records,
+            input_shape,
+            augmentation,
+            batch_size=batch_size,
+            seed=0,
+            epochs=_EPOCHS,
+            shuffle_buffer=_SHUFFLE_BUFFER,
+            crops=crops if cached else None,
+        ).repeat()
+
+    variants: dict[str, Variant] = {
+        ORIGINAL: (lambda: original_dataset(records, input_shape, PAPER, batch_size=batch_size, seed=0), batch_size),
+        DECODE_ONLY: (lambda: decoded_dataset(records), 1),
+        FULL: (lambda: ours(PAPER), batch_size),
+        FLIP_ONLY: (lambda: ours(PAPER_SEARCH), batch_size),
+        CACHED: (lambda: ours(PAPER_SEARCH, cached=True), batch_size),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in variants}
+    for round_number in range(repeats):
+        for name, (open_pipeline, people) in variants.items():
+            elements = iter(open_pipeline())
+            rate = _rate(elements, people, seconds, warm_up * batch_size // people, clock)
+            rates[name].append(rate)
+            logger.info("round %d of %d: %s: %.0f people/s", round_number + 1, repeats, name, rate)
+    return summarise(rates)
+
+
+def summarise(rates: Mapping[str, list[float]]) -> list[PipelineSpeed]:
+    """Summarise the rounds of every pipeline; ``rates`` holds people a second by pipeline and round."""
+    original, limit = np.array(rates[ORIGINAL]), np.array(rates[DECODE_ONLY])
+    return [
+        PipelineSpeed(
+            pipeline=name,
+            people_per_second=float(np.median(values)),
+            least=min(values),
+            most=max(values),
+            times_original=float(np.median(np.array(values) / original)),
+            times_decode_only=float(np.median(np.array(values) / limit)),
+        )
+        for name, values in rates.items()
+    ]
+
+
+def _rate(elements: Iterator[object], people: int, seconds: float, warm_up: int, clock: Callable[[], float]) -> float:
+    for _ in range(warm_up):
+        next(elements)
+    count, start = 0, clock()
+    while True:
+        next(elements)
+        count += 1
+        elapsed = clock() - start
+        if elapsed >= seconds:
+            return count * people / elapsed

@@ -1,0 +1,123 @@
+"""The measured pipelines: the baseline makes the crops that ours makes, and the figures are those of the rounds."""
+
+import itertools
+import json
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from typer.testing import CliRunner
+
+from evopose2d.benchmarks.original_pipeline import DEVIATION, MEAN, original_dataset, original_sample
+from evopose2d.benchmarks.pipeline import CACHED, DECODE_ONLY, ORIGINAL, PAPER, _rate, summarise
+from evopose2d.cli.app import app
+from evopose2d.config.schema import RecordsConfig
+from evopose2d.data.augmentation import draw_augmentation
+from evopose2d.data.coco import Person
+from evopose2d.data.epochs import epochs_of_records, ordered_people
+from evopose2d.data.pipeline import training_dataset
+from evopose2d.data.records import parse, write_records
+from evopose2d.heatmaps import encode
+from evopose2d.keypoints import COCO_PERSON
+
+SHAPE = (128, 96)
+PEOPLE = 8
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """Eight people in one picture of smooth colours."""
+    folder = tmp_path_factory.mktemp("speed")
+    rng = np.random.default_rng(1)
+    coarse = rng.integers(0, 256, (24, 32, 3), np.uint8)
+    cv2.imwrite(str(folder / "a.jpg"), cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC))
+    people = []
+    for number in range(PEOPLE):
+        box = rng.uniform((0, 0, 50, 80), (200, 100, 120, 140)).astype(np.float32)
+        keypoints = rng.uniform((*box[:2], 0), (*(box[:2] + box[2:]), 3), (17, 3)).astype(np.float32)
+        keypoints[:, 2] = np.floor(keypoints[:, 2])
+        people.append(Person(1, number, "a.jpg", box, keypoints, 1.0, 100.0))
+    config = RecordsConfig(root="", people_per_shard=3, bad_images="error", workers=1, seed=0)
+    return write_records(people, folder, folder / "records" / "train", config, COCO_PERSON)
+
+
+def test_ours_gives_the_crops_and_keypoints_of_the_originals_order(records):
+    ours = training_dataset(records, SHAPE, PAPER, batch_size=1, seed=3, epochs=3, shuffle_buffer=4)
+    order = ordered_people(
+        records, epochs_of_records(records), seed=3, first_epoch=0, epochs=3, length=PEOPLE, shuffle_buffer=4
+    )
+    differences, drawn = [], []
+    for (images, keypoints), (epoch, position, record) in zip(ours, order, strict=True):
+        change = draw_augmentation(PAPER, np.random.default_rng([3, int(epoch), int(position)]))
+        person = parse(record, 17)
+        expected, expected_keypoints = original_sample(
+            *(person[name] for name in ("image", "box", "keypoints")),
+            tf.constant(change.scale, tf.float32),
+            tf.constant(change.rotation, tf.float32),
+            tf.constant(change.flip),
+            input_shape=SHAPE,
+            flip_permutation=COCO_PERSON.flip_permutation,
+        )
+        grey = (expected.numpy() * DEVIATION + MEAN) * 255
+        differences.append(np.abs(images[0].numpy() - grey).mean())
+        np.testing.assert_allclose(keypoints[0], expected_keypoints, atol=2e-3)
+        drawn.append((change.flip, change.rotation != 0))
+    assert len(set(drawn)) == 4
+    assert max(differences) < 1.0
+
+
+def test_the_baselines_targets_are_the_networks(records):
+    images, targets, mask = next(iter(original_dataset(records, SHAPE, PAPER, batch_size=8, seed=0)))
+    assert (images.shape, images.dtype) == ((8, *SHAPE, 3), tf.float32)
+    assert (targets.shape, mask.shape) == ((8, 32, 24, 17), (8, 17))
+    peaks = targets.numpy().reshape(8, -1, 17).argmax(axis=1)
+    places = np.stack([peaks % 24 * 4, peaks // 24 * 4, 2 * np.ones_like(peaks)], axis=-1).astype(np.float32)
+    expected, _ = encode(places, (32, 24), 4, 2.0)
+    # At the crop's far borders, a centre may be rounded to a pixel beyond the map.
+    inside = (mask.numpy() > 0) & (targets.numpy().max(axis=(1, 2)) > 254.9)
+    assert inside.sum() > 40
+    np.testing.assert_allclose(
+        targets.numpy().transpose(0, 3, 1, 2)[inside], np.asarray(expected).transpose(0, 3, 1, 2)[inside], atol=1e-2
+    )
+
+
+def test_ratios_are_taken_within_a_round():
+    rates = {ORIGINAL: [100.0, 10.0, 50.0], DECODE_ONLY: [400.0, 50.0, 300.0], CACHED: [4000.0, 500.0, 1500.0]}
+    rows = {row.pipeline: row for row in summarise(rates)}
+    assert rows[CACHED].people_per_second == 1500
+    assert (rows[CACHED].least, rows[CACHED].most) == (500, 4000)
+    assert rows[CACHED].times_original == 40
+    assert rows[CACHED].times_decode_only == 10
+    assert rows[ORIGINAL].times_original == 1
+
+
+def test_warm_up_is_read_and_not_counted():
+    now = iter([0.0, 1.0, 2.0, 4.0])
+    elements = itertools.count()
+    assert _rate(elements, 8, 3.0, 5, lambda: next(now)) == 3 * 8 / 4
+    assert next(elements) == 8
+
+
+def test_the_command_prints_and_writes_the_same(records, project_root, tmp_path):
+    out = tmp_path / "speed.json"
+    ended = CliRunner().invoke(
+        app,
+        [
+            *("benchmark", "pipeline", "model.input_shape=[64,64]", f"write_tfrecords.root={records.folder.parent}"),
+            *("--params", str(project_root / "params.yaml"), "--repeats", "1", "--seconds", "0", "--warm-up", "1"),
+            *("--batch-size", "2", "--out", str(out), "--json"),
+        ],
+    )
+    assert ended.exception is None, ended.output
+    rows = json.loads(out.read_text())
+    assert json.loads(ended.stdout) == rows
+    assert len(rows) == 5 and all(row["least"] == row["most"] > 0 for row in rows)
+    refused = CliRunner().invoke(
+        app,
+        [
+            *("benchmark", "pipeline", "evolve.cache_megabytes=0", f"write_tfrecords.root={records.folder.parent}"),
+            *("--params", str(project_root / "params.yaml")),
+        ],
+    )
+    assert "evolve.cache_megabytes" in str(refused.exception)
