@@ -1,9 +1,11 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from search_doubles import make_params
 
+from evopose2d.evolution.population import Population
 from evopose2d.evolution.progress import Status, TimeLeft, duration, live_table, render
 from evopose2d.evolution.sampler import Individual, State
 from evopose2d.evolution.spec import IndividualResult
@@ -23,13 +25,15 @@ def individuals(params):
     def complete(number, generation, fitness, ap, parameters):
         return Individual(number, generation, 0, genotype, State.COMPLETE, fitness, ap, fitness, parameters)
 
-    return {
-        0: complete(0, 0, 210.0, 0.10, 440_000),
-        1: complete(1, 1, 190.5, 0.20, 520_000),
-        2: complete(2, 1, 195.0, 0.30, 410_000),
-        3: Individual(3, 1, 0, genotype, State.FAILED),
-        4: Individual(4, 1, 0, genotype, State.RUNNING),
-    }
+    return Population(
+        [
+            complete(0, 0, 210.0, 0.10, 440_000),
+            complete(1, 1, 190.5, 0.20, 520_000),
+            complete(2, 1, 195.0, 0.30, 410_000),
+            Individual(3, 1, 0, genotype, State.FAILED),
+            Individual(4, 1, 0, genotype, State.RUNNING),
+        ]
+    )
 
 
 def result_of(genotype, seconds, epochs):
@@ -60,7 +64,7 @@ def test_a_search_for_ap_shows_the_best_by_ap(individuals):
 
 
 def test_a_search_that_has_just_begun(params):
-    lines = drawn(Status({}, {}, total=9, elapsed=0.0, remaining=None))
+    lines = drawn(Status(Population(), {}, total=9, elapsed=0.0, remaining=None))
     assert "all 0" in lines
 
 
@@ -78,7 +82,7 @@ def test_the_time_left_counts_generations_one_after_the_other(params, individual
     # One of generation 1 and four of generation 2 at two a time: 1 + 2 rounds of 2 epochs of 10 seconds.
     assert left.seconds(individuals, [], slots=2) == pytest.approx(60.0)
     assert left.seconds(individuals, [15.0], slots=2) == pytest.approx(45.0)
-    assert left.seconds({}, [], slots=2) == pytest.approx(40.0 + 2 * 2 * 20.0)
+    assert left.seconds(Population(), [], slots=2) == pytest.approx(40.0 + 2 * 2 * 20.0)
 
 
 def test_the_time_left_in_the_steady_state(tmp_path, individuals):
@@ -91,7 +95,7 @@ def test_the_time_left_in_the_steady_state(tmp_path, individuals):
 def test_the_time_left_ends_at_nothing(params, individuals):
     left = TimeLeft(params.evolve)
     left.learn(result_of(individuals[0].genotype, seconds=40.0, epochs=4))
-    done = dict.fromkeys(range(9), individuals[1])
+    done = Population(replace(individuals[1], number=number) for number in range(9))
     assert left.seconds(done, [], slots=2) == 0.0
 
 

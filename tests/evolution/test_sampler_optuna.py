@@ -15,6 +15,7 @@ from tests.evolution.searching import (
     expected_search,
     found,
     loss_of,
+    open_study,
     resume,
 )
 
@@ -184,3 +185,27 @@ def test_genes_as_parameters():
     assert genotype_from_params({"b1_kernel": 3}) is None
     for name in ("b4_stride", "b5_stride"):
         assert distributions[name].single() == (name == "b4_stride")
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"schedule": "steady-state"}, {"schedule": "steady-state", "selection": "aging", "population": 4}],
+    ids=["generational", "steady-state", "aging"],
+)
+def test_an_exclusive_sampler_knows_what_the_storage_holds(tmp_path, ask, options):
+    study, sampler = open_study(tmp_path / "journal", exclusive=True, **options)
+    resume(study, sampler, ask, total=TOTAL // 2)
+    # Another process goes on, as it finds the study.
+    study, sampler = open_study(tmp_path / "journal", exclusive=True, **options)
+    resume(study, sampler, ask)
+    assert found(study, sampler) == expected_search(**options)
+
+
+def test_an_exclusive_sampler_leaves_the_storage_alone(tmp_path, monkeypatch):
+    study, sampler = open_study(tmp_path / "journal", exclusive=True)
+    resume(study, sampler, ask_atomically, total=2)
+    monkeypatch.setattr(type(study._storage), "get_all_trials", lambda *arguments, **named: pytest.fail("read whole"))
+    for number in range(2, 5):
+        assert sampler.can_ask(study)
+        assert sampler.ask(study).number == number

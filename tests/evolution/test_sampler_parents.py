@@ -2,11 +2,21 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.evolution.searching import ANCESTOR, SPACE, TINY, made_up, running, searched, settled
 
 from evopose2d.errors import SearchError
-from evopose2d.evolution.sampler import EvolutionSettings, History, Individual, NotReadyError, State, propose, ready
+from evopose2d.evolution.sampler import (
+    EvolutionSettings,
+    History,
+    Individual,
+    NotReadyError,
+    State,
+    propose,
+    ready,
+    select,
+)
 from evopose2d.genotype import NoUnseenNeighbour, SearchSpace, neighbours, reachable_size
 
 
@@ -169,3 +179,18 @@ def test_a_history_says_where_each_individual_is():
 def test_a_complete_individual_has_a_fitness():
     with pytest.raises(ValueError, match="individual 3: got no fitness"):
         Individual(3, 1, 0, ANCESTOR, State.COMPLETE)
+
+
+@pytest.mark.parametrize("selection", ["fitness", "ap", "aging"])
+def test_the_best_come_from_the_queue_as_from_a_look_at_everybody(selection):
+    history, rng = History(), np.random.default_rng(3)
+    genotypes = neighbours(ANCESTOR, SPACE)
+    known = []
+    for number in rng.permutation(len(genotypes)).tolist():
+        value = float(rng.integers(8))
+        known.append(Individual(number, 1, 0, genotypes[number], State.COMPLETE, value, ap=value))
+        history.record(known[-1])
+        before, count = int(rng.integers(1, 2 * len(genotypes))), int(rng.integers(1, 6))
+        candidates = [each for each in known if each.number < before]
+        assert history.best_fertile(SPACE, selection, count, before) == select(candidates, count, selection)
+        assert history.youngest(count) == sorted(known, key=lambda each: -each.number)[:count][::-1]

@@ -13,13 +13,13 @@ from evopose2d.errors import Interrupted, SearchError
 from evopose2d.evolution.configuration import individual_spec, total_individuals
 from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
 from evopose2d.evolution.journal import fail
+from evopose2d.evolution.population import Population
 from evopose2d.evolution.progress import Status, TimeLeft, describe, duration
 from evopose2d.evolution.sampler import (
     EvolutionSampler,
     Individual,
     State,
     attach,
-    genotype_from_params,
     read_history,
     suggest_genotype,
     tell,
@@ -51,6 +51,7 @@ class Driver:
         tracking: records what is finished.
         stop: whether a stop has been asked for.
         show: shows a status.
+        clock: gives seconds that only grow.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Driver:
         tracking: BackgroundTracking,
         stop: StopRequest,
         show: Callable[[Status], None] = lambda status: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._evolve = params.evolve
         self._study = study
@@ -73,12 +75,13 @@ class Driver:
         self._stop = stop
         self._show = show
         self._total = total_individuals(params.evolve)
-        self._individuals: dict[int, Individual] = {}
+        self._individuals = Population()
         self._waiting: deque[int] = deque()
         self._running: dict[int, float] = {}
         self._attempts: Counter[int] = Counter()
         self._end_reason = ""
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
         self._estimate = TimeLeft(params.evolve)
 
     def run(self) -> list[Individual]:
@@ -152,10 +155,7 @@ class Driver:
             return None
         except SearchError as error:
             raise SearchError(f"{error}{self._last_failure()}") from error
-        genotype = genotype_from_params(trial.params)
-        assert genotype is not None  # the sampler stores it whole
-        attributes = trial.user_attrs
-        return Individual(trial.number, attributes["generation"], attributes["parent"], genotype, State.RUNNING)
+        return self._sampler.history(self._study).get(trial.number)
 
     def _wants_more(self) -> bool:
         """Tell whether to ask now: a generation as a whole, in the steady state only for a free slot."""
@@ -165,7 +165,7 @@ class Driver:
 
     def _take_up(self, individual: Individual) -> None:
         """Note an individual, and tell or queue it where it is not finished."""
-        self._individuals[individual.number] = individual
+        self._individuals.note(individual)
         if individual.state is not State.RUNNING:
             return
         number = individual.number
@@ -186,7 +186,7 @@ class Driver:
             if spec.parent is not None and spec.parent_genotype is not None:
                 parent = ParentWeights(spec.parent, self._store.weights_path(spec.parent))
             self._engine.submit(spec, parent)
-            self._running[number] = time.monotonic()
+            self._running[number] = self._clock()
 
     def _spec(self, individual: Individual) -> IndividualSpec:
         parent = None if individual.parent is None else self._individuals[individual.parent]
@@ -257,7 +257,7 @@ class Driver:
         logger.error("individual %d failed: %s", failure.number, failure.error)
 
     def _note(self, individual: Individual) -> None:
-        self._individuals[individual.number] = individual
+        self._individuals.note(individual)
         self._end_reason = ""
 
     def _check_stop(self) -> None:
@@ -275,10 +275,10 @@ class Driver:
         return ""
 
     def _done(self) -> int:
-        return sum(each.state is not State.RUNNING for each in self._individuals.values())
+        return self._individuals.whole.done
 
     def _status(self) -> Status:
-        now = time.monotonic()
+        now = self._clock()
         return Status(
             individuals=self._individuals,
             running={number: now - since for number, since in self._running.items()},
@@ -291,6 +291,6 @@ class Driver:
     def _remaining(self) -> float | None:
         if self._done() >= self._total:
             return None
-        now = time.monotonic()
+        now = self._clock()
         spent = [now - since for since in self._running.values()]
         return self._estimate.seconds(self._individuals, spent, self._engine.slots)

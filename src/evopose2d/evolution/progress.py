@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +13,13 @@ from rich.table import Table
 
 from evopose2d.config.schema import EvolveConfig
 from evopose2d.evolution.configuration import total_individuals
-from evopose2d.evolution.sampler import Individual, State, select
+from evopose2d.evolution.population import Population, Tally
+from evopose2d.evolution.sampler import State
 from evopose2d.evolution.spec import IndividualResult
 
 _GENERATIONS_SHOWN = 12
+_RUNNING_SHOWN = 16
+_PAUSE = 0.2  # seconds between two pictures of a search
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Status:
     """A search at a moment.
 
     Attributes:
-        individuals: all that have a genotype, by number.
+        individuals: all that have a genotype.
         running: since how many seconds each running one is being trained, by number.
         total: how many individuals the search is to have.
         elapsed: seconds since the driver started.
@@ -30,7 +35,7 @@ class Status:
         by_ap: whether the best are those of greatest AP, instead of least fitness.
     """
 
-    individuals: Mapping[int, Individual]
+    individuals: Population
     running: Mapping[int, float]
     total: int
     elapsed: float
@@ -48,8 +53,17 @@ def live_table(console: Console) -> Iterator[Callable[[Status], None]]:
     if not console.is_terminal:
         yield lambda status: None
         return
+    shown = -math.inf
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield lambda status: live.update(render(status), refresh=True)
+
+        def show(status: Status) -> None:
+            nonlocal shown
+            # Many workers finish many individuals a second: nobody reads as fast.
+            if time.monotonic() - shown > _PAUSE:
+                live.update(render(status), refresh=True)
+                shown = time.monotonic()
+
+        yield show
 
 
 def render(status: Status) -> RenderableType:
@@ -57,14 +71,12 @@ def render(status: Status) -> RenderableType:
     table = Table(title=_title(status), title_justify="left", caption=_caption(status), caption_justify="left")
     for name in ("generation", "done", "running", "failed", "best fitness", "AP", "parameters"):
         table.add_column(name, justify="right")
-    individuals = list(status.individuals.values())
-    for generation in sorted({each.generation for each in individuals})[-_GENERATIONS_SHOWN:]:
-        members = [each for each in individuals if each.generation == generation]
-        table.add_row(str(generation), *_progress_cells(members, status), *_best_cells(members, by_ap=status.by_ap))
+    tallies = status.individuals.generations
+    running = Counter(status.individuals[number].generation for number in status.running)
+    for generation in sorted(tallies)[-_GENERATIONS_SHOWN:]:
+        table.add_row(str(generation), *_cells(tallies[generation], running[generation], by_ap=status.by_ap))
     table.add_section()
-    table.add_row(
-        "all", *_progress_cells(individuals, status), *_best_cells(individuals, by_ap=status.by_ap), style="bold"
-    )
+    table.add_row("all", *_cells(status.individuals.whole, running.total(), by_ap=status.by_ap), style="bold")
     return table
 
 
@@ -99,54 +111,51 @@ class TimeLeft:
         if result is not None:
             self._seconds_per_epoch = result.seconds / len(result.epochs)
 
-    def seconds(self, individuals: Mapping[int, Individual], spent: Sequence[float], slots: int) -> float | None:
+    def seconds(self, individuals: Population, spent: Sequence[float], slots: int) -> float | None:
         """Estimate the seconds to the search's end; None before anything was learnt.
 
         Args:
-            individuals: all so far, by number.
+            individuals: all so far.
             spent: seconds for which each running individual is being trained.
             slots: individuals that train at once.
         """
         if self._seconds_per_epoch is None:
             return None
-        rounds = sum(math.ceil(count / max(1, slots)) * epochs for count, epochs in self._groups(individuals))
+        rounds = sum(
+            groups * math.ceil(count / max(1, slots)) * epochs for groups, count, epochs in self._groups(individuals)
+        )
         return max(0.0, rounds * self._seconds_per_epoch - sum(spent) / max(1, len(spent)))
 
-    def _groups(self, individuals: Mapping[int, Individual]) -> Iterator[tuple[int, int]]:
-        """Give how many individuals are left, and the epochs of each, in groups that wait for each other."""
+    def _groups(self, individuals: Population) -> Iterator[tuple[int, int, int]]:
+        """Give the groups that are left and wait for each other: how many, individuals in each, epochs of those."""
         evolve = self._evolve
-        done = sum(each.state is not State.RUNNING for each in individuals.values())
         if 0 not in individuals or individuals[0].state is State.RUNNING:
-            yield 1, evolve.ancestor_epochs
-        left = total_individuals(evolve) - max(1, done)
+            yield 1, 1, evolve.ancestor_epochs
+        left = total_individuals(evolve) - max(1, individuals.whole.done)
         size = evolve.children if evolve.schedule == "generational" else max(1, left)
         whole, rest = divmod(left, size)
-        yield from [(rest, evolve.child_epochs), *[(size, evolve.child_epochs)] * whole]
+        yield 1, rest, evolve.child_epochs
+        yield whole, size, evolve.child_epochs
 
 
 def _title(status: Status) -> str:
-    done = sum(each.state is not State.RUNNING for each in status.individuals.values())
-    return f"{done} of {status.total} individuals done"
+    return f"{status.individuals.whole.done} of {status.total} individuals done"
 
 
 def _caption(status: Status) -> str:
     left = "" if status.remaining is None else f", about {duration(status.remaining)} left"
-    running = ", ".join(f"{number} ({duration(seconds)})" for number, seconds in sorted(status.running.items()))
+    longest = sorted(status.running.items())
+    running = ", ".join(f"{number} ({duration(seconds)})" for number, seconds in longest[:_RUNNING_SHOWN])
+    if len(longest) > _RUNNING_SHOWN:
+        running += f" and {len(longest) - _RUNNING_SHOWN} more"
     return f"{duration(status.elapsed)} so far{left}" + (f"\ntraining {running}" if running else "")
 
 
-def _progress_cells(members: Sequence[Individual], status: Status) -> list[str]:
-    done = sum(each.state is not State.RUNNING for each in members)
-    failed = sum(each.state is State.FAILED for each in members)
-    running = sum(each.number in status.running for each in members)
-    return [str(done), str(running or ""), str(failed or "")]
-
-
-def _best_cells(members: Sequence[Individual], *, by_ap: bool) -> list[str]:
-    complete = [each for each in members if each.state is State.COMPLETE]
-    if not complete:
-        return ["", "", ""]
-    best = select(complete, 1, "ap" if by_ap else "fitness")[0]
+def _cells(tally: Tally, running: int, *, by_ap: bool) -> list[str]:
+    counts = [str(tally.done), str(running or ""), str(tally.failed or "")]
+    best = tally.most_precise if by_ap else tally.fittest
+    if best is None:
+        return [*counts, "", "", ""]
     ap = "" if best.ap is None else f"{best.ap:.3f}"
     parameters = "" if best.parameters is None else f"{best.parameters / 1e6:.2f} M"
-    return [f"{best.fitness:.3f}", ap, parameters]
+    return [*counts, f"{best.fitness:.3f}", ap, parameters]

@@ -12,6 +12,7 @@ from evopose2d.genotype.mutation import (
     identity,
     mutate,
     mutations,
+    neighbour_keys,
     neighbours,
 )
 from evopose2d.genotype.size import paper_space_size, reachable_size
@@ -30,6 +31,7 @@ __all__ = [
     "identity",
     "mutate",
     "mutations",
+    "neighbour_keys",
     "neighbours",
     "paper_space_size",
     "reachable_size",

@@ -85,10 +85,21 @@ def has_unseen_neighbour(
     key: Callable[[Genotype], Hashable] = identity,
 ) -> bool:
     """Tell whether :func:`mutate` would find a child; arguments and errors are the same."""
+    return any(child_key not in seen for child_key in neighbour_keys(parent, space, key))
+
+
+def neighbour_keys(
+    parent: Genotype, space: SearchSpace, key: Callable[[Genotype], Hashable] = identity
+) -> Iterator[Hashable]:
+    """Give the key of every child that :func:`mutate` may draw, one after the other, each made when it is asked for.
+
+    Raises:
+        ValueError: ``parent`` lies outside ``space``.
+    """
     space.check(parent)
     parent_key = key(parent)
     keys = (key(mutation.applied_to(parent)) for mutation in mutations(parent, space))
-    return any(child_key != parent_key and child_key not in seen for child_key in keys)
+    return (child_key for child_key in keys if child_key != parent_key)
 
 
 def neighbours(parent: Genotype, space: SearchSpace) -> list[Genotype]:

@@ -3,7 +3,7 @@
 import threading
 import weakref
 import zlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from evopose2d.evolution.sampler import trials
-from evopose2d.evolution.sampler.genes import gene_distributions, genotype_to_params
+from evopose2d.evolution.sampler.genes import genotype_to_params
 from evopose2d.evolution.sampler.history import History
 from evopose2d.evolution.sampler.proposal import propose, ready
 from evopose2d.evolution.sampler.settings import EvolutionSettings, Schedule, Selection
@@ -53,6 +53,9 @@ class EvolutionSampler(BaseSampler):
         population: ``aging``: how many of the youngest complete individuals are alive.
         tournament: ``aging``: how many of them are drawn.
         key: what tells genotypes apart; two of equal key count as one.
+        exclusive: take it that a study of this sampler is asked and told through this object's process alone.
+            What happens is then noted as it happens, instead of looked up in the storage each time: asking costs
+            the same however many trials there are.
 
     Raises:
         ValueError: one line with the setting, what was received and what is allowed.
@@ -72,15 +75,17 @@ class EvolutionSampler(BaseSampler):
         population: int = 64,
         tournament: int = 16,
         key: Callable[[Genotype], Hashable] = identity,
+        exclusive: bool = False,
     ) -> None:
+        self._exclusive = exclusive
         self.settings = EvolutionSettings(
             space, children, parents, seed, schedule, selection, population, tournament, key
         )
-        self._gene_distributions = gene_distributions(space)
+        self._gene_distributions = self.settings.distributions
         self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in ("settings", "_gene_distributions")}
+        return {name: self.__dict__[name] for name in ("settings", "_exclusive", "_gene_distributions")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -89,6 +94,7 @@ class EvolutionSampler(BaseSampler):
     def _forget(self) -> None:
         self._lock = threading.Lock()
         self._histories: weakref.WeakKeyDictionary[Study, History] = weakref.WeakKeyDictionary()
+        self._changed: weakref.WeakKeyDictionary[Study, set[int]] = weakref.WeakKeyDictionary()
 
     def history(self, study: Study) -> History:
         """Give what is known of the search, to be read only; only what is new in the study is looked at."""
@@ -118,6 +124,14 @@ class EvolutionSampler(BaseSampler):
             proposal = propose(history, history.next_number, self.settings)
             study.add_trial(trials.proposal_trial(proposal, self.settings))
         return trials.attach(study, proposal.number)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Note that a trial has come; Optuna calls this."""
+        self._note_change(study, trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Note that a trial is about to finish; Optuna calls this."""
+        self._note_change(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Give no parameters: a genotype is drawn when its first gene is suggested, not in every trial."""
@@ -171,6 +185,18 @@ class EvolutionSampler(BaseSampler):
 
     def _refreshed(self, study: Study) -> History:
         self._raise_error_if_multi_objective(study)
-        history = self._histories.setdefault(study, History(key=self.settings.key))
-        trials.refresh(history, study, self.settings)
+        history, changed = self._histories.get(study), self._changed.get(study)
+        if history is None or changed is None or not self._exclusive:
+            history = self._histories.setdefault(study, History(key=self.settings.key))
+            trials.refresh(history, study, self.settings)
+            self._changed[study] = set()
+        else:
+            trials.refresh_from(history, study, self.settings, changed | history.unborn)
+            changed.clear()
         return history
+
+    def _note_change(self, study: Study, trial: FrozenTrial) -> None:
+        with self._lock:
+            changed = self._changed.get(study)
+            if changed is not None and self._exclusive:
+                changed.add(trial.number)

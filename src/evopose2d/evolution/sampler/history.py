@@ -1,11 +1,13 @@
 """A search's individuals, indexed by what the next proposal needs to know of them."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence, Set
+import bisect
+import heapq
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from evopose2d.evolution.sampler.record import Individual, State
-from evopose2d.evolution.sampler.selection import select
-from evopose2d.genotype import Genotype, SearchSpace, has_unseen_neighbour, identity
+from evopose2d.evolution.sampler.selection import place, select
+from evopose2d.genotype import Genotype, SearchSpace, identity, neighbour_keys
 
 
 class _Question(NamedTuple):
@@ -15,11 +17,18 @@ class _Question(NamedTuple):
     barren: int
 
 
+class _Unseen(NamedTuple):
+    """Where the look for an individual's unseen neighbours has come to: what was seen once stays so."""
+
+    key: Hashable
+    further: Iterator[Hashable]
+
+
 class History:
     """What is known of a search so far.
 
-    It only grows: individuals come, and running ones finish; a finished one never changes. Recording one
-    costs the same however long the history is, and answers that stay true are remembered.
+    It only grows: individuals come, and running ones finish; a finished one never changes. Recording one and
+    asking for the best cost next to the same however long the history is (``pareto`` looks at all of it).
 
     Args:
         individuals: what is known at first.
@@ -30,6 +39,9 @@ class History:
         self._key = key
         self._individuals: dict[int, Individual] = {}
         self._completed: list[Individual] = []
+        self._completed_numbers: list[int] = []
+        self._queues: dict[str, tuple[list[tuple[float, int]], int]] = {}
+        self._unseen: dict[int, _Unseen] = {}
         self._unfinished: set[int] = set()
         self._unborn: set[int] = set()
         self._seen: set[Hashable] = set()
@@ -89,6 +101,7 @@ class History:
         self._note(individual.number, finished=individual.state is not State.RUNNING)
         if individual.state is State.COMPLETE:
             self._completed.append(individual)
+            bisect.insort(self._completed_numbers, individual.number)
             if self._ranked is not None and individual.number < self._ranked[0].before:
                 self._ranked = None
 
@@ -106,12 +119,23 @@ class History:
         Raises:
             ValueError: the individual lies outside the space.
         """
-        if individual.number in self._barren:
+        number = individual.number
+        if number in self._barren:
             return False
-        fertile = has_unseen_neighbour(individual.genotype, space, self._seen, self._key)
-        if not fertile:
-            self._barren.add(individual.number)
-        return fertile
+        unseen = self._unseen.pop(number, None)
+        further = neighbour_keys(individual.genotype, space, self._key) if unseen is None else unseen.further
+        key = next(further, None) if unseen is None else unseen.key
+        while key is not None and key in self._seen:
+            key = next(further, None)
+        if key is None:
+            self._barren.add(number)
+            return False
+        self._unseen[number] = _Unseen(key, further)
+        return True
+
+    def youngest(self, count: int) -> list[Individual]:
+        """Give the complete individuals of greatest number, at most ``count``."""
+        return [self._individuals[number] for number in self._completed_numbers[-count:]]
 
     def best_fertile(self, space: SearchSpace, selection: str, count: int, before: int) -> list[Individual]:
         """Give the best complete individuals that have an unseen neighbour.
@@ -135,9 +159,34 @@ class History:
         # All children of a generation ask the same, so the last answer is kept as long as it is true.
         question = _Question(selection, count, before, len(self._barren))
         if self._ranked is None or self._ranked[0] != question:
-            candidates = [each for each in self._completed if each.number < before and each.number not in self._barren]
-            self._ranked = (question, select(candidates, count, selection))
+            if selection == "pareto":
+                candidates = (each for each in self._completed if each.number < before)
+                best = select([each for each in candidates if each.number not in self._barren], count, selection)
+            else:
+                best = self._first_in_queue(selection, count, before)
+            self._ranked = (question, best)
         return self._ranked[1]
+
+    def _first_in_queue(self, selection: str, count: int, before: int) -> list[Individual]:
+        """As ``select``, from a queue that is kept in order: those at its head alone are looked at."""
+        queue, taken_in = self._queues.get(selection, ([], 0))
+        newcomers = [place(each, selection) for each in self._completed[taken_in:]]
+        for newcomer in newcomers:
+            heapq.heappush(queue, newcomer)
+        self._queues[selection] = queue, len(self._completed)
+        best: list[Individual] = []
+        looked_at = []
+        while queue and len(best) < count:
+            head = heapq.heappop(queue)
+            number = head[-1]
+            if number in self._barren:
+                continue  # for ever
+            looked_at.append(head)
+            if number < before:
+                best.append(self._individuals[number])
+        for head in looked_at:
+            heapq.heappush(queue, head)
+        return best
 
     def _note(self, number: int, *, finished: bool) -> None:
         self._next_number = max(self._next_number, number + 1)

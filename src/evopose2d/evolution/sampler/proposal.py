@@ -114,7 +114,7 @@ def _parent(history: History, number: int, settings: EvolutionSettings) -> Indiv
         )
     if settings.selection == "aging":
         rng = np.random.default_rng([settings.seed, number, _TOURNAMENT])
-        drawn = tournament(history.completed, settings.population, settings.tournament, rng)
+        drawn = tournament(history.youngest(settings.population), settings.population, settings.tournament, rng)
         # Where all that were drawn are barren, the fittest that is not takes their place.
         return next((each for each in drawn if history.is_fertile(each, settings.space)), candidates[0])
     return candidates[(number - 1) % settings.children % len(candidates)]

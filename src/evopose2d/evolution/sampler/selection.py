@@ -1,7 +1,7 @@
 """Who is best among complete individuals."""
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +22,9 @@ def select(population: Sequence[Individual], count: int, selection: str) -> list
     Raises:
         SearchError: an individual lacks the measure that ``selection`` goes by.
     """
-    return _RANKINGS[selection](population, count)
+    if selection == "pareto":
+        return _by_pareto(population, count)
+    return heapq.nsmallest(count, population, key=lambda each: place(each, selection))
 
 
 def tournament(population: Sequence[Individual], size: int, draws: int, rng: np.random.Generator) -> list[Individual]:
@@ -39,15 +41,17 @@ def tournament(population: Sequence[Individual], size: int, draws: int, rng: np.
     """
     alive = heapq.nlargest(size, population, key=lambda individual: individual.number)
     drawn = {int(index) for index in rng.integers(len(alive), size=draws)}
-    return _by_fitness([alive[index] for index in drawn], len(drawn))
+    return select([alive[index] for index in drawn], len(drawn), "fitness")
 
 
-def _by_fitness(population: Sequence[Individual], count: int) -> list[Individual]:
-    return heapq.nsmallest(count, population, key=lambda each: (_measure(each, "fitness"), each.number))
+def place(individual: Individual, selection: str) -> tuple[float, int]:
+    """Give what orders individuals one by one, least for the best; not for ``pareto``, which looks at all of them.
 
-
-def _by_ap(population: Sequence[Individual], count: int) -> list[Individual]:
-    return heapq.nsmallest(count, population, key=lambda each: (-_measure(each, "ap"), each.number))
+    Raises:
+        SearchError: the individual lacks the measure that ``selection`` goes by.
+    """
+    value = -_measure(individual, "ap") if selection == "ap" else _measure(individual, "fitness")
+    return value, individual.number
 
 
 def _by_pareto(population: Sequence[Individual], count: int) -> list[Individual]:
@@ -61,11 +65,3 @@ def _measure(individual: Individual, name: str) -> float:
     if value is None:
         raise SearchError(f"individual {individual.number}: got no {name}, must have one to be ranked by it")
     return value
-
-
-_RANKINGS: dict[str, Callable[[Sequence[Individual], int], list[Individual]]] = {
-    "fitness": _by_fitness,
-    "aging": _by_fitness,
-    "ap": _by_ap,
-    "pareto": _by_pareto,
-}

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
+from optuna.distributions import BaseDistribution
+
+from evopose2d.evolution.sampler.genes import gene_distributions
 from evopose2d.genotype import Genotype, SearchSpace, identity
 
 Schedule = Literal["generational", "steady-state"]
@@ -46,6 +50,11 @@ class EvolutionSettings:
     population: int = 64
     tournament: int = 16
     key: Callable[[Genotype], Hashable] = identity
+
+    @cached_property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """The values that each gene may have, for all trials to share."""
+        return gene_distributions(self.space)
 
     def __post_init__(self) -> None:
         for name, least in (

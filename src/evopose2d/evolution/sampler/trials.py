@@ -5,14 +5,14 @@ mutation, in one system attribute, which is written at once. ``ap``, ``val_loss`
 attributes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import optuna
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from evopose2d.evolution.sampler.genes import gene_distributions, genotype_from_params, genotype_to_params
+from evopose2d.evolution.sampler.genes import genotype_from_params, genotype_to_params
 from evopose2d.evolution.sampler.history import History
 from evopose2d.evolution.sampler.proposal import Proposal, generation_of
 from evopose2d.evolution.sampler.record import Individual, State
@@ -35,11 +35,10 @@ def attach(study: Study, number: int) -> optuna.Trial:
         KeyError: the study has no such trial.
         ValueError: the trial is not running.
     """
-    trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
-    state = study._storage.get_trial(trial_id).state
-    if state is not TrialState.RUNNING:
-        raise ValueError(f"trial {number}: got state {state.name}, must be RUNNING")
-    return optuna.Trial(study, trial_id)
+    trial = _trial(study, number)
+    if trial.state is not TrialState.RUNNING:
+        raise ValueError(f"trial {number}: got state {trial.state.name}, must be RUNNING")
+    return optuna.Trial(study, trial._trial_id)
 
 
 def tell(
@@ -84,14 +83,43 @@ def read_history(study: Study, settings: EvolutionSettings) -> History:
 def refresh(history: History, study: Study, settings: EvolutionSettings) -> None:
     """Bring a history up to date with its study; looks only at trials that are new or were running."""
     trials = study.get_trials(deepcopy=False)
-    sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
     for number in (*sorted(history.unfinished), *range(history.next_number, len(trials))):
-        trial = trials[number]
-        individual = _individual(trial, settings, sign)
-        if individual is None:
-            history.record_without_genotype(number, finished=trial.state.is_finished())
-        else:
-            history.record(individual)
+        _take_up(history, study, trials[number], settings)
+
+
+def refresh_from(history: History, study: Study, settings: EvolutionSettings, numbers: Iterable[int]) -> None:
+    """Bring a history up to date with some of its study's trials: what that costs does not grow with the study.
+
+    Args:
+        history: what was known of the search.
+        study: the search.
+        settings: of the algorithm.
+        numbers: all trials that are new or have changed; known ones that have finished may be among them.
+    """
+    for number in sorted(numbers):
+        if number in history.unfinished or number >= history.next_number:
+            _take_up(history, study, _trial(study, number), settings)
+
+
+def _take_up(history: History, study: Study, trial: FrozenTrial, settings: EvolutionSettings) -> None:
+    # A journal gives every trial its own copies, 20 kB of them.
+    if trial.distributions == settings.distributions:
+        trial.distributions = settings.distributions
+    sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+    individual = _individual(trial, settings, sign)
+    if individual is None:
+        history.record_without_genotype(trial.number, finished=trial.state.is_finished())
+    else:
+        history.record(individual)
+
+
+def _trial(study: Study, number: int) -> FrozenTrial:
+    """Give a trial as the storage holds it, not to be changed.
+
+    Raises:
+        KeyError: the study has no such trial.
+    """
+    return study._storage.get_trial(study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
 
 
 def proposal_trial(proposal: Proposal, settings: EvolutionSettings) -> FrozenTrial:
@@ -99,7 +127,7 @@ def proposal_trial(proposal: Proposal, settings: EvolutionSettings) -> FrozenTri
     return optuna.trial.create_trial(
         state=TrialState.RUNNING,
         params=genotype_to_params(proposal.genotype),
-        distributions=gene_distributions(settings.space),
+        distributions=settings.distributions,
         system_attrs={PROPOSAL_ATTRIBUTE: proposal_attribute(proposal)},
         user_attrs={
             "generation": proposal.generation,
