@@ -3,13 +3,16 @@
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evopose2d.cli.arguments import AsJson
 from evopose2d.cli.options import Coordinates, FlipTest, Method, Model
 from evopose2d.cli.output import import_tensorflow, show
+
+if TYPE_CHECKING:
+    from evopose2d.export.export import Exported
 
 
 class _Format(StrEnum):
@@ -60,4 +63,20 @@ def export(
         crops_of_records(records / "train", loaded, calibration, choice) if "tflite-int8" in names else checked
     )
     done = write(loaded, output, names, choice, checked=checked, calibration=calibrating)
-    show([asdict(item) for item in done], title="exported, against Keras", as_json=as_json)
+    if as_json:
+        show([asdict(item) for item in done], title="", as_json=True)
+    else:
+        title = f"written to {output}; differences from Keras in pixels, on {len(checked)} crops"
+        show([_row(item) for item in done], title=title, as_json=False)
+
+
+def _row(item: "Exported") -> dict[str, str | float]:
+    """Give the columns that fit a terminal of 80 characters."""
+    return {
+        "format": item.format,
+        "MB": f"{item.megabytes:.2f}",
+        "ms a crop": f"{item.milliseconds:.1f}",
+        "median": f"{item.median_difference:.3g}",
+        "largest": f"{item.largest_difference:.3g}",
+        "sure ones within 0.1": f"{item.sure_within_tolerance:.0%}",
+    }
