@@ -9,7 +9,7 @@ import pytest
 from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data import cache as cache_module
 from evopose2d.data import coco
-from evopose2d.data.augmentation import draw_augmentation, flip_only
+from evopose2d.data.augmentation import draw_augmentation, draw_flip, flip_only
 from evopose2d.data.cache import CropCache
 from evopose2d.data.crops import aligned, in_file
 from evopose2d.data.pipeline import evaluation_dataset, training_dataset
@@ -168,6 +168,7 @@ def test_only_what_mirrors_alone_has_constant_crops(changes, alone):
     config = replace(FLIPS, **changes)
     assert flip_only(config) == alone
     drawn = [draw_augmentation(config, np.random.default_rng(number)) for number in range(200)]
+    assert [draw.flip for draw in drawn] == [draw_flip(config, np.random.default_rng(number)) for number in range(200)]
     constant = all((draw.scale, draw.rotation, draw.half_body) == (1.0, 0.0, False) for draw in drawn)
     assert constant == alone
     assert (CropCache(0).training(None, SHAPE, config) is None) if not alone else True

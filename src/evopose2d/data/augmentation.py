@@ -59,6 +59,12 @@ def draw_augmentation(config: AugmentationConfig, rng: np.random.Generator) -> A
     )
 
 
+def draw_flip(config: AugmentationConfig, rng: np.random.Generator) -> bool:
+    """Draw what ``draw_augmentation`` would draw of the mirroring, in half the time."""
+    rng.standard_normal(2)
+    return bool(rng.random(4)[1] < config.flip_probability)
+
+
 def flip_only(config: AugmentationConfig) -> bool:
     """Say whether mirroring is all that ever changes a crop, so that each person has two crops and no more."""
     turns = config.rotation_probability > 0 and config.rotation > 0

@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from evopose2d.config.schema import AugmentationConfig
-from evopose2d.data.augmentation import Augmentation, augment, draw_augmentation
+from evopose2d.data.augmentation import Augmentation, augment, draw_augmentation, draw_flip
 from evopose2d.data.crops import TrainingCrops
 from evopose2d.data.epochs import epochs_of_places, epochs_of_records, ordered_people
 from evopose2d.data.geometry import (
@@ -181,7 +181,7 @@ def _gather(
         epochs: NDArray[np.int64], positions: NDArray[np.int64], people: NDArray[np.int64]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         drawn = (
-            draw_augmentation(config, np.random.default_rng([seed, epoch, position])).flip
+            draw_flip(config, np.random.default_rng([seed, epoch, position]))
             for epoch, position in zip(epochs.tolist(), positions.tolist(), strict=True)
         )
         return crops.gather(people, np.fromiter(drawn, np.bool_, len(people)))
