@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.benchmark_evolve import evolve
 from evopose2d.cli.options import Coordinates, Device, FlipTest, Method, Precision
 from evopose2d.cli.output import import_tensorflow, show
 
@@ -112,3 +113,6 @@ def pipeline(
     if out is not None:
         write_json(out, rows)
     show(rows, title=f"input pipeline, {height}x{width}, {records.people} people", as_json=as_json)
+
+
+benchmark.command()(evolve)

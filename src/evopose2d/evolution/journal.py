@@ -46,6 +46,12 @@ def open_study(path: Path, sampler: BaseSampler) -> Study:
             )
 
 
+def study_in_memory(sampler: BaseSampler) -> Study:
+    """Create a study that ends with the process."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(study_name=STUDY_NAME, sampler=sampler, direction="minimize")
+
+
 def read_study(path: Path) -> Study:
     """Open a search's study to read it, while a driver may be running it.
 

@@ -1,0 +1,56 @@
+"""``evopose2d benchmark evolve``: what a search costs besides its trainings."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.output import show
+
+
+def evolve(
+    overrides: Overrides = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="The real sampler and driver; trainings only seem to happen.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Simulated workers.")] = 1000,
+    individuals: Annotated[int, typer.Option(min=2, help="Simulated individuals at least.")] = 10_000,
+    children: Annotated[int, typer.Option(min=0, help="Individuals in a generation; 0: as many as workers.")] = 0,
+    schedule: Annotated[
+        Literal["steady-state", "generational"], typer.Option(help="The simulated search's schedule.")
+    ] = "steady-state",
+    seconds: Annotated[float, typer.Option(min=0.001, help="Mean of a child's simulated training.")] = 600.0,
+    spread: Annotated[float, typer.Option(min=0.0, help="Deviation of its logarithm.")] = 0.5,
+    disk: Annotated[bool, typer.Option("--disk", help="With the journal and the files that a search keeps.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated search.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Draw time and memory by population to this file.")] = None,
+    params: ParamsFile = PARAMS_FILE,
+    more: Set = "",
+    as_json: AsJson = False,
+) -> None:
+    """Measure what a search costs besides its trainings."""
+    settings = load_settings(params, overrides, more)
+    if not simulate:
+        raise typer.BadParameter("only --simulate is there so far")
+    from evopose2d.benchmarks import simulated_search
+
+    sized = simulated_search.sized(
+        settings, individuals=individuals, children=children or workers, schedule=schedule, seed=seed
+    )
+    search = simulated_search.simulate(sized, workers=workers, seconds=seconds, spread=spread, on_disk=disk)
+    growth = [asdict(point) for point in search.growth]
+    whole = {name: value for name, value in vars(search).items() if name not in ("growth", "population")}
+    if out is not None:
+        from evopose2d.visualization.growth import growth_curves
+        from evopose2d.visualization.style import save_figure
+
+        columns = {name: [point[name] for point in growth] for name in growth[0]}
+        names = ("individuals", "driver_ms", "ask_ms", "memory_kb")
+        save_figure(growth_curves(*(columns[name] for name in names)), out)
+    if as_json:
+        show({**whole, "growth": growth}, title="", as_json=True)
+        return
+    show(whole, title=f"simulated search, {schedule}", as_json=False)
+    show(growth, title="costs for an individual as the population grows", as_json=False)
