@@ -4,6 +4,7 @@ import numpy as np
 
 from evopose2d.config.schema import Params
 from evopose2d.evolution.configuration import network_size
+from evopose2d.evolution.early_stopping import exceeds
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
 from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
@@ -44,14 +45,16 @@ class SimulatedTraining:
         """Make up an individual's training; its parent's has to come before."""
         rng = np.random.default_rng([self._seed, spec.number])
         pace = float(rng.lognormal(-(self._spread**2) / 2, self._spread)) * self._seconds
-        losses = self._curve(spec, rng)
-        self._last_loss[spec.number] = losses[-1]
-        epochs = tuple(
-            EpochResult(number, 1.1 * loss, loss, max(0.0, 1.0 - loss / 200.0), 1e-4, 100.0, pace)
-            for number, loss in enumerate(losses, start=1)
-        )
         evolve = self._params.evolve
         size = network_size(self._params.model, spec.genotype, self._keypoints)
+        epochs: tuple[EpochResult, ...] = ()
+        for number, loss in enumerate(self._curve(spec, rng), start=1):
+            ap = max(0.0, 1.0 - loss / 200.0)
+            epochs = (*epochs, EpochResult(number, 1.1 * loss, loss, ap, 1e-4, 100.0, pace))
+            if exceeds(epochs, size.parameters, spec.limits, evolve):
+                break
+        losses = [epoch.val_loss for epoch in epochs]
+        self._last_loss[spec.number] = losses[-1]
         return IndividualResult(
             number=spec.number,
             generation=spec.generation,
@@ -70,6 +73,7 @@ class SimulatedTraining:
             multiply_adds=size.multiply_adds,
             seconds=pace * len(epochs),
             host="simulated",
+            stopped=len(epochs) < spec.epochs,
         )
 
     def _curve(self, spec: IndividualSpec, rng: np.random.Generator) -> list[float]:

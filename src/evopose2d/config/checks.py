@@ -174,6 +174,11 @@ def _check_search(evolve: EvolveConfig) -> None:
     except ValueError as error:
         message = str(error)
         raise ConfigError(f"evolve.{'' if message.startswith('ancestor') else 'space.'}{message}") from None
+    if evolve.stopping != "none" and evolve.selection not in ("fitness", "aging"):
+        raise ConfigError(
+            f"evolve.stopping: got {evolve.stopping!r}, must be none with evolve.selection {evolve.selection!r}: "
+            "children are stopped by their fitness"
+        )
     if evolve.selection == "aging" and evolve.schedule != "steady-state":
         raise ConfigError(
             f"evolve.selection: got 'aging', must not be with evolve.schedule {evolve.schedule!r}, only steady-state"

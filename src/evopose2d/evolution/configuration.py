@@ -103,13 +103,16 @@ def individual_seed(search_seed: int, number: int) -> int:
     return int(np.random.SeedSequence([search_seed, number]).generate_state(1)[0]) >> 1
 
 
-def individual_spec(evolve: EvolveConfig, individual: Individual, parent: Individual | None) -> IndividualSpec:
+def individual_spec(
+    evolve: EvolveConfig, individual: Individual, parent: Individual | None, limits: tuple[float, ...] = ()
+) -> IndividualSpec:
     """Say what an individual is to be trained from.
 
     Args:
         evolve: section ``evolve``.
         individual: who is to be trained.
         parent: whose mutation it is; None for the ancestor.
+        limits: fitness so far by epoch, with more than which its training stops.
     """
     inherits = parent is not None and evolve.inheritance != "none"
     return IndividualSpec(
@@ -121,6 +124,7 @@ def individual_spec(evolve: EvolveConfig, individual: Individual, parent: Indivi
         parent_genotype=parent.genotype if parent is not None and inherits else None,
         epochs=evolve.ancestor_epochs if parent is None else evolve.child_epochs,
         seed=individual_seed(evolve.seed, individual.number),
+        limits=limits,
     )
 
 

@@ -11,6 +11,7 @@ from optuna.study import Study
 from evopose2d.config.schema import Params
 from evopose2d.errors import Interrupted, SearchError
 from evopose2d.evolution.configuration import individual_spec, total_individuals
+from evopose2d.evolution.early_stopping import CurveStopping
 from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
 from evopose2d.evolution.journal import fail
 from evopose2d.evolution.population import Population
@@ -83,6 +84,9 @@ class Driver:
         self._clock = clock
         self._started = clock()
         self._estimate = TimeLeft(params.evolve)
+        self._stopping = CurveStopping(
+            params.evolve, lambda count: sampler.history(study).youngest(count), store.read_result
+        )
 
     def run(self) -> list[Individual]:
         """Search until every individual is finished, or no unseen one can be made.
@@ -181,16 +185,16 @@ class Driver:
     def _dispatch(self) -> None:
         while self._waiting and len(self._running) < self._engine.slots:
             number = self._waiting.popleft()
-            spec = self._spec(self._individuals[number])
+            spec = self._spec(self._individuals[number], self._stopping.limits(number))
             parent = None
             if spec.parent is not None and spec.parent_genotype is not None:
                 parent = ParentWeights(spec.parent, self._store.weights_path(spec.parent))
             self._engine.submit(spec, parent)
             self._running[number] = self._clock()
 
-    def _spec(self, individual: Individual) -> IndividualSpec:
+    def _spec(self, individual: Individual, limits: tuple[float, ...] = ()) -> IndividualSpec:
         parent = None if individual.parent is None else self._individuals[individual.parent]
-        return individual_spec(self._evolve, individual, parent)
+        return individual_spec(self._evolve, individual, parent, limits)
 
     def _settle(self, outcome: Trained | Lost) -> None:
         if isinstance(outcome, Trained):
@@ -244,6 +248,7 @@ class Driver:
         self._note(individual)
         self._tracking.finished(result)
         self._estimate.learn(result)
+        self._stopping.learn(result)
         left = self._remaining()
         later = "" if left is None else f", about {duration(left)} left"
         logger.info("%s; %d of %d done%s", describe(result), self._done(), self._total, later)

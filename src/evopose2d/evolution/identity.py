@@ -60,6 +60,9 @@ def search_identity(params: Params, records: Mapping[str, RecordsInfo]) -> dict[
         for key, value in flat.items()
         if (key.partition(".")[0] in _SECTIONS and key not in _FREE) or key in _SINGLE_KEYS
     }
+    if params.evolve.stopping == "none":
+        # As in searches from before there was any.
+        kept = {key: value for key, value in kept.items() if not key.startswith("evolve.stopping")}
     annotations = Path(params.dataset.root) / "annotations" / "person_keypoints_val2017.json"
     digests = {f"records.{name}": _records_digest(info) for name, info in records.items()}
     return kept | digests | {"records.annotations": _file_digest(annotations)}

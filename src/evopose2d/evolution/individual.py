@@ -14,6 +14,7 @@ from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import TrainingError
 from evopose2d.evolution.configuration import individual_params, network_size, network_spec
+from evopose2d.evolution.early_stopping import exceeds
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.worker import crops_of_process
 from evopose2d.fitness import fitness
@@ -73,7 +74,13 @@ def _train(
             for genotype in (spec.genotype, spec.parent_genotype)
         )
         inherit_into(model.network, child, parent, parent_weights, params.evolve.inheritance)
-    result = train(training_task(params, records, model, accelerator, cache), accelerator, folder)
+    parameters = network_size(params.model, spec.genotype, records.schema.count).parameters
+    result = train(
+        training_task(params, records, model, accelerator, cache),
+        accelerator,
+        folder,
+        hopeless=lambda epochs: exceeds(epochs, parameters, spec.limits, params.evolve),
+    )
     return result, result.best_weights.read_bytes(), records.schema.count
 
 
@@ -102,4 +109,5 @@ def _result(
         multiply_adds=size.multiply_adds,
         seconds=seconds,
         host=socket.gethostname(),
+        stopped=len(result.epochs) < spec.epochs,
     )

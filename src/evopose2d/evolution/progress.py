@@ -84,7 +84,8 @@ def describe(result: IndividualResult) -> str:
     """Tell what became of an individual, in one line."""
     origin = f"generation {result.generation}" + (f", {result.mutation}" if result.mutation else "")
     measured = f"fitness {result.fitness:.3f}, AP {result.ap:.3f}, {result.parameters / 1e6:.2f} M parameters"
-    return f"individual {result.number} ({origin}): {measured}, {duration(result.seconds)}"
+    stopped = f", stopped after epoch {len(result.epochs)}" if result.stopped else ""
+    return f"individual {result.number} ({origin}): {measured}, {duration(result.seconds)}{stopped}"
 
 
 def duration(seconds: float) -> str:

@@ -44,7 +44,7 @@ def run_of_result(
         number=result.number,
         name=run_name(result, total),
         params=gene_params(result.genotype),
-        tags=_tags(result) | {"state": "complete", "host": result.host},
+        tags=_tags(result) | {"state": "complete", "host": result.host} | _stopped(result),
         measurements=_measurements(result, started, ended),
         note=_note(result, link, f"fitness {result.fitness:.4g}, AP {result.ap:.3f}") + _in_full(result.number),
         files=files,
@@ -117,6 +117,10 @@ def _tags(individual: IndividualResult | IndividualFailure) -> dict[str, str]:
         block, gene, old, new = single.groups()
         tags |= {"mutation_block": block, "mutation_kind": f"{gene} {'up' if int(new) > int(old) else 'down'}"}
     return tags
+
+
+def _stopped(result: IndividualResult) -> dict[str, str]:
+    return {"stopped": f"after epoch {len(result.epochs)}"} if result.stopped else {}
 
 
 def _measurements(result: IndividualResult, started: float, ended: float) -> list[Measurement]:

@@ -114,6 +114,8 @@ def _row(row: Mapping[str, Any], archive: SearchArchive) -> dict[str, Any]:
         "val_loss": row["val_loss"],
         "parameters_m": None if parameters is None else parameters / 1e6,
         "gmacs": None if result is None else result.multiply_adds / 1e9,
+        "epochs": None if result is None else len(result.epochs),
+        "stopped": result is not None and result.stopped,
         "seconds": None if result is None else result.seconds,
         "pareto": row["pareto"],
         "genotype": row["genotype"],

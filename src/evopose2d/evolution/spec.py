@@ -21,6 +21,7 @@ class IndividualSpec:
         parent_genotype: the parent's genes; None where it starts from random weights.
         epochs: passes over the training people.
         seed: of initial weights, order of samples, augmentation and drop-connect.
+        limits: greatest fitness so far with which training goes on after epoch 1, 2, ...; beyond them it always does.
     """
 
     number: int
@@ -31,6 +32,7 @@ class IndividualSpec:
     parent_genotype: Genotype | None
     epochs: int
     seed: int
+    limits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class IndividualResult:
         multiply_adds: of a forward pass over one image.
         seconds: from the start of the attempt that succeeded to its end.
         host: machine that trained it.
+        stopped: whether its training was stopped before its last epoch, because others had come further.
     """
 
     number: int
@@ -64,6 +67,7 @@ class IndividualResult:
     multiply_adds: int
     seconds: float
     host: str
+    stopped: bool = False
 
     @property
     def best(self) -> EpochResult:

@@ -51,6 +51,7 @@ def train(
     accelerator: Accelerator,
     folder: Path,
     on_epoch: Callable[[EpochResult], None] = lambda epoch: None,
+    hopeless: Callable[[tuple[EpochResult, ...]], bool] = lambda epochs: False,
 ) -> TrainingResult:
     """Train from the last saved epoch, or from the network's weights as they are, to the last epoch.
 
@@ -59,6 +60,7 @@ def train(
         accelerator: the devices.
         folder: where this run, and no other, keeps its state and its best weights.
         on_epoch: told of every epoch once it is saved.
+        hopeless: tells after each epoch, from all so far, whether to train no further.
 
     Returns:
         Every epoch of the run, with the weights of the best one. The same inputs on the same device give the
@@ -74,7 +76,7 @@ def train(
     first_epoch = len(epochs)
     if first_epoch:
         logger.info("going on after epoch %d of %d", first_epoch, task.config.epochs)
-    progress = _Progress(task, epochs, state_file, best_weights, on_epoch)
+    progress = _Progress(task, epochs, state_file, best_weights, on_epoch, hopeless)
     if first_epoch < task.config.epochs:
         model.fit(
             task.batches(first_epoch),
@@ -115,6 +117,7 @@ class _Progress(keras.callbacks.Callback):
         state_file: Path,
         best_weights: Path,
         on_epoch: Callable[[EpochResult], None],
+        hopeless: Callable[[tuple[EpochResult, ...]], bool],
     ) -> None:
         super().__init__()
         self.epochs = epochs
@@ -122,6 +125,7 @@ class _Progress(keras.callbacks.Callback):
         self._state_file = state_file
         self._best_weights = best_weights
         self._on_epoch = on_epoch
+        self._hopeless = hopeless
         self._started = 0.0
         self._bar: tqdm | None = None
 
@@ -164,6 +168,8 @@ class _Progress(keras.callbacks.Callback):
         self.epochs = (*self.epochs, result)
         save_state(self._state_file, self.epochs, self.model)
         self._on_epoch(result)
+        if self._hopeless(self.epochs):
+            self.model.stop_training = True
 
     def _last_learning_rate(self) -> float:
         optimizer = self.model.optimizer
