@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,6 +65,7 @@ class SimulatedSearch:
         driver_seconds: of this machine, in which the driver worked; part of the hours.
         growth: the costs as the population grew.
         population: all individuals.
+        ended: seconds on the simulated clock at which each individual's training ended, by number.
     """
 
     individuals: int
@@ -75,6 +76,7 @@ class SimulatedSearch:
     driver_seconds: float
     growth: Sequence[GrowthPoint]
     population: Sequence[Individual]
+    ended: Mapping[int, float]
 
 
 class SimulatedClock:
@@ -117,7 +119,7 @@ class SimulatedEngine:
         self, training: SimulatedTraining, workers: int, clock: SimulatedClock, finished: Callable[[int], None]
     ) -> None:
         self.slots = workers
-        self.starts, self.ends = array("d"), array("d")
+        self.starts, self.ends, self.numbers = array("d"), array("d"), array("q")
         self._training = training
         self._clock = clock
         self._finished = finished
@@ -128,6 +130,7 @@ class SimulatedEngine:
         start = self._clock()
         result = self._training(spec)
         self._clock.jump(start)
+        self.numbers.append(spec.number)
         self.starts.append(start)
         self.ends.append(start + result.seconds)
         heapq.heappush(self._events, (start + result.seconds, spec.number, result))
@@ -248,6 +251,7 @@ def simulate(
         driver_seconds=clock.worked,
         growth=growth.points,
         population=population,
+        ended=dict(zip(engine.numbers, engine.ends, strict=True)),
     )
 
 

@@ -1,6 +1,7 @@
 """``evopose2d benchmark evolve``: what a search costs besides its trainings."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +9,7 @@ import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.output import show
+from evopose2d.errors import ConfigError
 
 
 def evolve(
@@ -24,6 +26,9 @@ def evolve(
     seconds: Annotated[float, typer.Option(min=0.001, help="Mean of a child's simulated training.")] = 600.0,
     spread: Annotated[float, typer.Option(min=0.0, help="Deviation of its logarithm.")] = 0.5,
     disk: Annotated[bool, typer.Option("--disk", help="With the journal and the files that a search keeps.")] = False,
+    compare: Annotated[
+        int, typer.Option(min=0, help="Seeds over which to compare evolve.stopping with none, at equal compute.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulated search.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Draw time and memory by population to this file.")] = None,
     params: ParamsFile = PARAMS_FILE,
@@ -33,15 +38,25 @@ def evolve(
     """Measure what a search costs besides its trainings."""
     settings = load_settings(params, overrides, more)
     if not simulate:
-        raise typer.BadParameter("only --simulate is there so far")
+        raise ConfigError("--simulate: got none, only simulated searches can be measured")
     from evopose2d.benchmarks import simulated_search
 
     sized = simulated_search.sized(
         settings, individuals=individuals, children=children or workers, schedule=schedule, seed=seed
     )
-    search = simulated_search.simulate(sized, workers=workers, seconds=seconds, spread=spread, on_disk=disk)
-    growth = [asdict(point) for point in search.growth]
-    whole = {name: value for name, value in vars(search).items() if name not in ("growth", "population")}
+    if compare:
+        from evopose2d.benchmarks.stopping import compare_stopping
+
+        if settings.evolve.stopping == "none":
+            raise ConfigError("evolve.stopping: got 'none', must be a way of stopping to compare with none")
+        search = partial(simulated_search.simulate, workers=workers, seconds=seconds, spread=spread, timer=None)
+        rows = compare_stopping(sized, search, range(seed, seed + compare))
+        title = f"{schedule}, stopped by {settings.evolve.stopping} or not, over {compare} simulated searches"
+        show([asdict(row) for row in rows], title=title, as_json=as_json)
+        return
+    found = simulated_search.simulate(sized, workers=workers, seconds=seconds, spread=spread, on_disk=disk)
+    growth = [asdict(point) for point in found.growth]
+    whole = {name: value for name, value in vars(found).items() if name not in ("growth", "population", "ended")}
     if out is not None:
         from evopose2d.visualization.growth import growth_curves
         from evopose2d.visualization.style import save_figure
