@@ -46,7 +46,7 @@ def compare_stopping(
     table = np.array(rows)  # (seeds, shares, columns)
     means = table.mean(axis=0)
     ahead = (table[:, :, 2] < table[:, :, 1]).mean(axis=0)
-    return [Comparison(*row, better_in=share) for row, share in zip(means.tolist(), ahead.tolist(), strict=True)]
+    return [Comparison(*row) for row in np.column_stack([means, ahead]).tolist()]
 
 
 def _measured(
