@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import logging
 import os
 import tempfile
 import time
@@ -25,6 +26,8 @@ from evopose2d.evolution.stopping import StopRequest
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.tracker import BackgroundTracking
 from evopose2d.keypoints import COCO_PERSON
+
+logger = logging.getLogger(__name__)
 
 _STEPS = (1.0, 2.0, 5.0)
 
@@ -197,6 +200,7 @@ class _Growth:
         spent = (self._clock.worked - self._worked) / (finished - self._last)
         median, slow = np.percentile(asked, (50, 99)).tolist()
         self.points.append(GrowthPoint(finished, spent * 1e3, median, slow, memory / 1e6, memory / 1e3 / finished))
+        logger.info("%d individuals: %.2f ms and %.1f kB each", finished, spent * 1e3, memory / 1e3 / finished)
         self._last, self._worked = finished, self._clock.worked
         self.asked.clear()
 

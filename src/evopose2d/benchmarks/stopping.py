@@ -16,7 +16,7 @@ class Comparison:
     """How far two searches had come by the same time; means over seeds.
 
     Attributes:
-        hours: on the simulated clock, of all workers together.
+        hours: of all workers together since the ancestor was finished, on the simulated clock.
         without: best fitness with every child trained to its end.
         stopping: best fitness with children stopped early.
         individuals_without: finished by then.
@@ -56,14 +56,15 @@ def _measured(
         search(replace(params, evolve=replace(params.evolve, seed=seed, stopping=stopping)))
         for stopping in ("none", params.evolve.stopping)
     ]
-    until = min(each.hours for each in searches)
+    start = searches[0].ended[0]
+    until = min(each.hours for each in searches) * 3600 - start
     for share in SHARES:
-        reached = [_reached(each, share * until) for each in searches]
+        reached = [_reached(each, start + share * until) for each in searches]
         (without, individuals_without), (stopping, individuals_stopping) = reached
-        yield share * until * searches[0].workers, without, stopping, individuals_without, individuals_stopping
+        yield share * until * searches[0].workers / 3600, without, stopping, individuals_without, individuals_stopping
 
 
-def _reached(search: SimulatedSearch, hours: float) -> tuple[float, int]:
-    """Give the best fitness, and how many individuals were finished, by a time."""
-    finished = [each for each in search.population if search.ended[each.number] <= hours * 3600]
-    return min((each.fitness for each in finished if each.fitness is not None), default=float("nan")), len(finished)
+def _reached(search: SimulatedSearch, seconds: float) -> tuple[float, int]:
+    """Give the best fitness, and how many individuals were finished, by a time from the ancestor's end on."""
+    finished = [each for each in search.population if search.ended[each.number] <= seconds]
+    return min(each.fitness for each in finished if each.fitness is not None), len(finished)

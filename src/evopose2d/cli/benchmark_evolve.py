@@ -1,5 +1,6 @@
 """``evopose2d benchmark evolve``: what a search costs besides its trainings."""
 
+import logging
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,8 @@ def evolve(
         raise ConfigError("--simulate: got none, only simulated searches can be measured")
     from evopose2d.benchmarks import simulated_search
 
+    # The driver would tell of each individual.
+    logging.getLogger("evopose2d.evolution").setLevel(logging.WARNING)
     sized = simulated_search.sized(
         settings, individuals=individuals, children=children or workers, schedule=schedule, seed=seed
     )
