@@ -10,8 +10,8 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
+from process_marks import kill_marked, listening_addresses, marked
 from search_doubles import FileTracker, InlineEngine, Trainer, make_params, population, trained
 
 from evopose2d.evolution import search
@@ -19,6 +19,7 @@ from evopose2d.evolution.store import SearchStore
 
 pytestmark = pytest.mark.slow
 DRIVER = Path(__file__).parent / "fault_driver.py"
+_MARK = "FAULT_TEST"
 PATIENCE = 120  # seconds, for a machine that is busy
 STAGES = (
     ("within weights", 0),
@@ -34,7 +35,7 @@ class Running:
     def __init__(self, folder: Path, **scenario) -> None:
         self.folder = folder
         command = [sys.executable, str(DRIVER), str(folder), json.dumps(scenario)]
-        environment = {**os.environ, "FAULT_TEST": str(folder), "MLFLOW_RUN_ID": "of the driver"}
+        environment = {**os.environ, _MARK: str(folder), "MLFLOW_RUN_ID": "of the driver"}
         self.process = subprocess.Popen(
             command,
             env=environment,
@@ -55,26 +56,18 @@ class Running:
         wait_until(lambda: begun.exists() or self.process.poll() is not None)
         assert begun.exists(), self.wait()
 
-    def all_processes(self) -> list[psutil.Process]:
-        """Every living process of the driver's, found by what it inherited."""
-        return [process for process in psutil.process_iter() if self._is_mine(process)]
-
-    def _is_mine(self, process: psutil.Process) -> bool:
-        try:
-            return process.environ().get("FAULT_TEST") == str(self.folder)
-        except (psutil.Error, OSError):
-            return False
+    def kill_everything(self) -> None:
+        kill_marked(_MARK, self.folder)
 
     def check_loopback(self) -> None:
         """Nothing that the driver started listens to other machines."""
-        for process in self.all_processes():
-            for connection in process.net_connections("inet"):
-                if connection.status == psutil.CONN_LISTEN:
-                    assert connection.laddr.ip in ("127.0.0.1", "::1", "::ffff:127.0.0.1"), (process, connection)
+        addresses = listening_addresses(marked(_MARK, self.folder))
+        assert addresses
+        assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
     def check_all_ended(self) -> None:
         # Left to themselves, Ray's agents end a minute after the driver.
-        wait_until(lambda: not self.all_processes(), patience=30)
+        wait_until(lambda: not marked(_MARK, self.folder), patience=30)
 
 
 def wait_until(condition, patience: float = PATIENCE) -> None:
@@ -96,8 +89,7 @@ def start(tmp_path):
 
     yield begin
     for running in started:
-        for process in running.all_processes():
-            process.kill()
+        running.kill_everything()
         running.process.communicate()
 
 
@@ -173,8 +165,7 @@ def test_a_search_killed_again_and_again(start, unbroken, tmp_path):
 
     third = start(engine="ray", seconds=0.5)
     third.wait_until_training(5)
-    for process in third.all_processes():
-        process.kill()
+    third.kill_everything()
     third.check_all_ended()
     third.wait()
 

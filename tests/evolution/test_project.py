@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 
 import mlflow
-import psutil
 import pytest
 import yaml
+from process_marks import kill_marked
 from search_doubles import TINY_ANCESTOR
 from tests.stages.conftest import change_params, environment_of, make_project, run
 
 COMMAND = ("mlflow", "run", ".", "-e", "evolve", "--env-manager", "local", "-P", "set=evolve.children=3")
+_MARK = "PROJECT_TEST"
 _SEARCH = {
     "evolve.ancestor": TINY_ANCESTOR,
     "evolve.generations": 1,
@@ -33,18 +34,7 @@ def project(tmp_path: Path, project_root: Path):
     for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
         run(folder, *command)
     yield folder
-    for process in _processes(folder):
-        process.kill()
-
-
-def _processes(folder: Path) -> list[psutil.Process]:
-    def is_mine(process: psutil.Process) -> bool:
-        try:
-            return process.environ().get("PROJECT_TEST") == str(folder)
-        except (psutil.Error, OSError):
-            return False
-
-    return [process for process in psutil.process_iter() if is_mine(process)]
+    kill_marked(_MARK, folder)
 
 
 def _killed_after_the_ancestor(project: Path) -> None:
@@ -52,7 +42,7 @@ def _killed_after_the_ancestor(project: Path) -> None:
     with subprocess.Popen(
         COMMAND,
         cwd=project,
-        env=environment_of(PROJECT_TEST=str(project)),
+        env=environment_of(**{_MARK: str(project)}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -60,14 +50,13 @@ def _killed_after_the_ancestor(project: Path) -> None:
         while not finished.exists() and started.poll() is None:
             time.sleep(0.2)
         assert finished.exists(), started.communicate()[0].decode()[-4000:]
-        for process in _processes(project):
-            process.kill()
+        kill_marked(_MARK, project)
 
 
 @pytest.mark.slow
 def test_a_search_by_mlflow_run_survives_the_plug(project: Path):
     _killed_after_the_ancestor(project)
-    finished = run(project, *COMMAND, PROJECT_TEST=str(project))
+    finished = run(project, *COMMAND, **{_MARK: str(project)})
     for said in ("best individuals", "evolve best", "mlflow ui", "going on after 1 finished"):
         assert said in finished.stdout + finished.stderr
 
