@@ -2,17 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.benchmark_evolve import evolve
+from evopose2d.cli.benchmark_steps import evaluate, train_step
 from evopose2d.cli.options import Coordinates, Device, FlipTest, Method, Precision
 from evopose2d.cli.output import import_tensorflow, show
-
-if TYPE_CHECKING:
-    pass
 
 benchmark = typer.Typer(
     name="benchmark",
@@ -57,7 +55,6 @@ def inference(
     from evopose2d.stages.pose_model import PoseModel, load_pose_model
 
     accelerator = prepare(AcceleratorConfig(device=device, precision=precision, xla="auto"))
-    loaded: PoseModel
     if settings is None and model is not None:
         loaded = load_pose_model(model)
     else:
@@ -115,4 +112,5 @@ def pipeline(
     show(rows, title=f"input pipeline, {height}x{width}, {records.people} people", as_json=as_json)
 
 
-benchmark.command()(evolve)
+for command in (train_step, evaluate, evolve):
+    benchmark.command()(command)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from evopose2d.networks.batch_norm import FusedBatchNormalization
+from evopose2d.networks.depthwise import DepthwiseConvolution
 from evopose2d.networks.initializers import FanOutScaling
 from evopose2d.networks.scaling import BlockSpec, HeadSpec
 from evopose2d.networks.seeding import layer_seed
@@ -50,7 +51,7 @@ class LayerFactory:
 
     def depthwise_convolution(self, name: str, kernel: int, stride: int) -> keras.Layer:
         """Make a depthwise convolution; ``kernel`` side and ``stride`` in pixels."""
-        return keras.layers.DepthwiseConv2D(
+        return DepthwiseConvolution(
             kernel,
             strides=stride,
             padding="same",

@@ -70,7 +70,7 @@ def train(
         TrainingError: the loss is not a finite number.
     """
     with accelerator.scope():
-        model = _compile(task, accelerator)
+        model = trainable(task.network, task.config, task.steps_per_epoch, jit_compile=accelerator.jit_compile)
     state_file, best_weights = folder / "state.npz", folder / "best.weights.h5"
     epochs = load_state(state_file, model)
     first_epoch = len(epochs)
@@ -90,21 +90,45 @@ def train(
     return TrainingResult(epochs=progress.epochs, best_weights=best_weights)
 
 
-def _compile(task: TrainingTask, accelerator: Accelerator) -> keras.Model:
-    # A model of its own over the same layers, so that the network is saved without its optimizer.
-    model = keras.Model(task.network.inputs, task.network.outputs, name="training")
-    stride = task.network.input_shape[1] // task.network.output_shape[1]
-    model.compile(
-        optimizer=AdamL2(
-            learning_rate(task.config, task.steps_per_epoch),
-            l2=task.config.l2,
-            decayed=convolution_kernels(task.network),
-        ),
-        loss=HeatmapLoss(stride, task.config.sigma),
-        jit_compile=accelerator.jit_compile,
-    )
-    model.optimizer.build(model.trainable_variables)
+def trainable(
+    network: keras.Model, config: TrainConfig, steps_per_epoch: int, *, jit_compile: bool = False
+) -> keras.Model:
+    """Give a network its loss and its optimizer, ready for ``Model.fit``; call it inside the accelerator's scope.
+
+    Args:
+        network: from images to heatmaps; shares its layers with the result, and is saved without an optimizer.
+        config: the ``train`` section.
+        steps_per_epoch: batches in an epoch.
+        jit_compile: whether XLA compiles the step.
+    """
+    stride = network.input_shape[1] // network.output_shape[1]
+    model = _TrainingModel(network, HeatmapLoss(stride, config.sigma))
+    optimizer = AdamL2(learning_rate(config, steps_per_epoch), l2=config.l2, decayed=convolution_kernels(network))
+    model.compile(optimizer=optimizer, jit_compile=jit_compile)
+    optimizer.build(model.trainable_variables)
     return model
+
+
+class _TrainingModel(keras.Model):
+    """A model over a network's layers that computes its own loss.
+
+    For a loss that is given to ``compile``, Keras traces the forward pass once more before the first step.
+    """
+
+    def __init__(self, network: keras.Model, loss: HeatmapLoss) -> None:
+        super().__init__(network.inputs, network.outputs, name="training")
+        self._heatmap_loss = loss
+
+    def compute_loss(
+        self,
+        x: Any = None,  # noqa: ANN401 - Keras's signature
+        y: Any = None,  # noqa: ANN401
+        y_pred: Any = None,  # noqa: ANN401
+        sample_weight: Any = None,  # noqa: ANN401
+        training: bool = True,
+    ) -> Any:  # noqa: ANN401 - a tensor of the chosen backend
+        """Give the mean loss of the batch; L2 is the optimizer's."""
+        return self._heatmap_loss(y, y_pred)
 
 
 class _Progress(keras.callbacks.Callback):
