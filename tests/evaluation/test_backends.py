@@ -39,7 +39,7 @@ def test_the_same_tests_pass_on_jax():
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
 
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *files], env=environment, capture_output=True, text=True
+        [sys.executable, "-m", "pytest", "-q", "-n0", *files], env=environment, capture_output=True, text=True
     )
 
     assert finished.returncode == 0, finished.stdout
