@@ -6,9 +6,11 @@ it averages the population variance (divided by n), where the fused kernel by it
 (n - 1) that Keras 2 averaged.
 """
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 
 
 @keras.saving.register_keras_serializable(package="evopose2d")
@@ -50,8 +52,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def _normalise_and_update(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors
         outputs, mean, sample_variance = self._fused(inputs, training=True)
-        samples = keras.ops.cast(keras.ops.prod(keras.ops.shape(inputs)[:3]), mean.dtype)
-        variance = sample_variance * (keras.ops.maximum(samples - 1.0, 1.0) / samples)
+        variance = sample_variance * _population_share(inputs, mean.dtype)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
         return outputs
@@ -73,3 +74,13 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             is_training=training,
         )
         return outputs, batch_mean, batch_variance
+
+
+def _population_share(inputs: Any, dtype: Any) -> Any:  # noqa: ANN401 - tensors
+    """Give (n - 1) / n of the n samples of a batch: a number where its shape is known, else a scalar tensor."""
+    shape = keras.ops.shape(inputs)[:3]
+    if all(isinstance(size, int) for size in shape):
+        samples = math.prod(shape)
+        return float(np.float32(max(samples - 1, 1)) / np.float32(samples))
+    counted = keras.ops.cast(keras.ops.prod(shape), dtype)
+    return keras.ops.maximum(counted - 1.0, 1.0) / counted

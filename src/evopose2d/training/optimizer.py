@@ -58,9 +58,10 @@ class AdamL2(keras.optimizers.Adam):
             "beta1_power": self.beta_1**step,
             "beta2_power": self.beta_2**step,
             "lr": tf.cast(learning_rate, tf.float32),
-            "beta1": self.beta_1,
-            "beta2": self.beta_2,
-            "epsilon": self.epsilon,
+            # As numbers they would become a constant each for every variable, all of which have to be traced.
+            "beta1": tf.constant(self.beta_1, tf.float32),
+            "beta2": tf.constant(self.beta_2, tf.float32),
+            "epsilon": tf.constant(self.epsilon, tf.float32),
         }
         for gradient, variable in zip(gradients, variables, strict=True):
             index = self._get_variable_index(variable)
