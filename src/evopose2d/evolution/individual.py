@@ -60,10 +60,12 @@ def _train(
     spec: IndividualSpec, params: Params, parent_weights: bytes | None, folder: Path, cache: "CropCache"
 ) -> tuple[TrainingResult, bytes, int]:
     from evopose2d.accelerator import prepare
+    from evopose2d.evolution.memory import spare_what_is_imported
     from evopose2d.inheritance import inherit_into
     from evopose2d.stages.train import build_model, training_task
     from evopose2d.training.loop import train
 
+    spare_what_is_imported()
     records = read_info(Path(params.write_tfrecords.root) / "train")
     accelerator = prepare(params.accelerator)
     accelerator.check_batch(params.train.batch_size, "evolve.batch_size")
