@@ -1,16 +1,20 @@
 """``evopose2d benchmark evolve``: what a search costs besides its trainings."""
 
+import json
 import logging
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
-from evopose2d.cli.output import show
+from evopose2d.cli.output import import_tensorflow, show
 from evopose2d.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evopose2d.config.schema import Params
 
 
 def evolve(
@@ -31,15 +35,23 @@ def evolve(
         int, typer.Option(min=0, help="Seeds over which to compare evolve.stopping with none, at equal compute.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulated search.")] = 0,
+    network: Annotated[
+        str, typer.Option(help="Published network that the small search starts from; empty: the settings' ancestor.")
+    ] = "",
+    trained: Annotated[int, typer.Option(min=2, help="Children of the small search.")] = 7,
+    images: Annotated[int, typer.Option(min=2, help="Training images drawn for the small search.")] = 12,
+    rounds: Annotated[int, typer.Option(min=0, help="Times that the original is started for comparison.")] = 2,
     out: Annotated[Path | None, typer.Option(help="Draw time and memory by population to this file.")] = None,
     params: ParamsFile = PARAMS_FILE,
     more: Set = "",
     as_json: AsJson = False,
 ) -> None:
-    """Measure what a search costs besides its trainings."""
-    settings = load_settings(params, overrides, more)
+    """Measure what a search costs besides its trainings: a small one that is run, or a large one that is simulated."""
+    chosen = [*_start_from(network), *(overrides or ())]
+    settings = load_settings(params, chosen, more)
     if not simulate:
-        raise ConfigError("--simulate: got none, only simulated searches can be measured")
+        _really(settings, children=trained, images=images, rounds=rounds, as_json=as_json)
+        return
     from evopose2d.benchmarks import simulated_search
 
     # The driver would tell of each individual.
@@ -72,3 +84,26 @@ def evolve(
         return
     show(whole, title=f"simulated search, {schedule}", as_json=False)
     show(growth, title="costs for an individual as the population grows", as_json=False)
+
+
+def _start_from(network: str) -> list[str]:
+    """Give the settings of a search whose ancestor is a published network."""
+    if not network:
+        return []
+    from evopose2d.config.catalogue import settings_of
+
+    published = settings_of(network)
+    model = [f"{key}={json.dumps(value)}" for key, value in published.items() if key.startswith("model.")]
+    return [*model, f"evolve.ancestor={json.dumps(published['model.genotype'])}"]
+
+
+def _really(settings: "Params", *, children: int, images: int, rounds: int, as_json: bool) -> None:
+    import_tensorflow()
+    from evopose2d.benchmarks.search_costs import measure
+
+    costs = measure(settings, children=children, images=images, rounds=rounds)
+    if as_json:
+        show({**asdict(costs), "rows": costs.rows()}, title="", as_json=True)
+        return
+    show(costs.rows(), title="seconds of an individual besides training and validation", as_json=False)
+    show({**costs.whole, "ending_seconds": costs.ending}, title="in a search of the settings' length", as_json=False)

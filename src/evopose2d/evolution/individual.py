@@ -7,6 +7,7 @@ import math
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,14 @@ from evopose2d.training.result import TrainingResult
 if TYPE_CHECKING:
     from evopose2d.data.cache import CropCache
 
+BUILT, INITIALISED, STEP = "built", "initialised", "step"
+
 
 def train_individual(
-    spec: IndividualSpec, params: Params, parent_weights: bytes | None
+    spec: IndividualSpec,
+    params: Params,
+    parent_weights: bytes | None,
+    observe: Callable[[str], None] = lambda event: None,
 ) -> tuple[IndividualResult, bytes]:
     """Build, initialise, train and judge an individual: a function of its arguments and the data alone.
 
@@ -33,6 +39,7 @@ def train_individual(
         spec: the individual.
         params: the search's settings.
         parent_weights: the parent's weight file; None where the individual starts from random weights.
+        observe: told when the network is ``BUILT`` and when it is ``INITIALISED``, and of each ``STEP``.
 
     Returns:
         The result, and the file of its best epoch's weights.
@@ -50,14 +57,19 @@ def train_individual(
         # Where the worker runs, and gone with the individual: a training that broke off starts anew.
         with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
             settings, cache = individual_params(params, spec), crops_of_process(params.evolve.cache_megabytes)
-            result, weights, keypoints = _train(spec, settings, parent_weights, Path(folder), cache)
+            result, weights, keypoints = _train(spec, settings, parent_weights, Path(folder), cache, observe)
     finally:
         release_networks()
     return _result(spec, params, keypoints, result, time.perf_counter() - started), weights
 
 
 def _train(
-    spec: IndividualSpec, params: Params, parent_weights: bytes | None, folder: Path, cache: "CropCache"
+    spec: IndividualSpec,
+    params: Params,
+    parent_weights: bytes | None,
+    folder: Path,
+    cache: "CropCache",
+    observe: Callable[[str], None],
 ) -> tuple[TrainingResult, bytes, int]:
     from evopose2d.accelerator import prepare
     from evopose2d.evolution.memory import spare_what_is_imported
@@ -70,18 +82,21 @@ def _train(
     accelerator = prepare(params.accelerator)
     accelerator.check_batch(params.train.batch_size, "evolve.batch_size")
     model = build_model(params, records, accelerator)
+    observe(BUILT)
     if parent_weights is not None and spec.parent_genotype is not None:
         child, parent = (
             network_spec(params.model, genotype, records.schema.count)
             for genotype in (spec.genotype, spec.parent_genotype)
         )
         inherit_into(model.network, child, parent, parent_weights, params.evolve.inheritance)
+    observe(INITIALISED)
     parameters = network_size(params.model, spec.genotype, records.schema.count).parameters
     result = train(
         training_task(params, records, model, accelerator, cache),
         accelerator,
         folder,
         hopeless=lambda epochs: exceeds(epochs, parameters, spec.limits, params.evolve),
+        on_step=lambda: observe(STEP),
     )
     return result, result.best_weights.read_bytes(), records.schema.count
 

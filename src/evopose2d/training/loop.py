@@ -52,6 +52,7 @@ def train(
     folder: Path,
     on_epoch: Callable[[EpochResult], None] = lambda epoch: None,
     hopeless: Callable[[tuple[EpochResult, ...]], bool] = lambda epochs: False,
+    on_step: Callable[[], None] = lambda: None,
 ) -> TrainingResult:
     """Train from the last saved epoch, or from the network's weights as they are, to the last epoch.
 
@@ -61,6 +62,7 @@ def train(
         folder: where this run, and no other, keeps its state and its best weights.
         on_epoch: told of every epoch once it is saved.
         hopeless: tells after each epoch, from all so far, whether to train no further.
+        on_step: told of every step.
 
     Returns:
         Every epoch of the run, with the weights of the best one. The same inputs on the same device give the
@@ -76,7 +78,7 @@ def train(
     first_epoch = len(epochs)
     if first_epoch:
         logger.info("going on after epoch %d of %d", first_epoch, task.config.epochs)
-    progress = _Progress(task, epochs, state_file, best_weights, on_epoch, hopeless)
+    progress = _Progress(task, epochs, state_file, best_weights, on_epoch, hopeless, on_step)
     if first_epoch < task.config.epochs:
         model.fit(
             task.batches(first_epoch),
@@ -142,6 +144,7 @@ class _Progress(keras.callbacks.Callback):
         best_weights: Path,
         on_epoch: Callable[[EpochResult], None],
         hopeless: Callable[[tuple[EpochResult, ...]], bool],
+        on_step: Callable[[], None],
     ) -> None:
         super().__init__()
         self.epochs = epochs
@@ -150,6 +153,7 @@ class _Progress(keras.callbacks.Callback):
         self._best_weights = best_weights
         self._on_epoch = on_epoch
         self._hopeless = hopeless
+        self._on_step = on_step
         self._started = 0.0
         self._bar: tqdm | None = None
 
@@ -168,6 +172,7 @@ class _Progress(keras.callbacks.Callback):
                 f"the loss became {loss} in epoch {len(self.epochs) + 1}, step {batch + 1}; "
                 f"lower train.learning_rate (now {self._task.config.learning_rate}) or use float32"
             )
+        self._on_step()
         assert self._bar is not None
         self._bar.update()
         self._bar.set_postfix(loss=f"{loss:.1f}", refresh=False)

@@ -1,0 +1,60 @@
+"""How long the original takes from the start of a process, which it pays for each individual, to its second step."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+
+from evopose2d.benchmarks.training_process import ORIGINAL
+from evopose2d.config.schema import Params
+from evopose2d.errors import ConfigError, TrainingError
+from evopose2d.files import write_text
+
+
+def second_step_seconds(params: Params, environment: Mapping[str, str], processes: int) -> list[float]:
+    """Start so many processes at once, and let each train two steps.
+
+    Args:
+        params: section ``model`` names the network, ``train`` the batch.
+        environment: variables of the processes, besides this one's.
+        processes: as many as individuals are trained at once.
+
+    Returns:
+        For each the seconds from its start to the end of its second step.
+
+    Raises:
+        ConfigError: Keras 2 is not installed.
+        TrainingError: a process ends before.
+    """
+    if importlib.util.find_spec("tf_keras") is None:
+        raise ConfigError("the original needs tf-keras: pip install 'evopose2d[benchmark]', or pass --rounds 0")
+    with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder, ThreadPoolExecutor(processes) as threads:
+        file = Path(folder) / "params.yaml"
+        write_text(file, yaml.safe_dump(asdict(params)))
+        command = [sys.executable, "-m", "evopose2d.benchmarks.training_process", ORIGINAL, str(file)]
+        started = [threads.submit(_seconds, command, environment) for _ in range(processes)]
+        return [each.result() for each in started]
+
+
+def _seconds(command: list[str], environment: Mapping[str, str]) -> float:
+    start = time.perf_counter()
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=os.environ | dict(environment), text=True, **streams) as process:  # type: ignore[call-overload]
+        try:
+            process.stdin.write("step\nstep\n")
+            process.stdin.flush()
+            answers = [process.stdout.readline() for _ in range(2)]
+            elapsed = time.perf_counter() - start
+        finally:
+            process.kill()
+    if not all(answers):
+        raise TrainingError(f"benchmark: the original's process ended before its second step: {' '.join(command)}")
+    return elapsed
