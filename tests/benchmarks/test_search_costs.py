@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from evopose2d.benchmarks import search_costs
 from evopose2d.benchmarks.individual_costs import measured
-from evopose2d.benchmarks.original_start import second_step_seconds
+from evopose2d.benchmarks.original_start import OriginalStart, start_original
 from evopose2d.benchmarks.stamps import WorkerStamps
 from evopose2d.cli.app import app
 from evopose2d.config.loading import load_params
@@ -41,10 +41,10 @@ def test_parts_add_up_from_dispatch_to_tracking():
     worker = [("received", 2.0), ("imported", 7.0), ("built", 8.0), ("initialised", 9.0), *steps, ("returned", 51.0)]
     driver = {"dispatched": 0.0, "collected": 51.5, "settled": 52.0, "tracking": 52.0, "tracked": 55.0}
 
-    found = measured(result, WorkerStamps(1, worker), driver, batch_size=8, val_people=6)
+    found = measured(result, WorkerStamps(1, worker, 11.0), driver, batch_size=8, val_people=6)
 
-    #                            sending ... second step, start-up, first validation ... tracking, besides
-    assert astuple(found.costs) == (2.0, 5.0, 1.0, 1.0, 9.0, 2.0, 20.0, 18.0, 3.0, 0.5, 0.5, 3.0, 25.0)
+    #                            sending ... second step, start-up and its CPU, first validation ... tracking, besides
+    assert astuple(found.costs) == (2.0, 5.0, 1.0, 1.0, 9.0, 2.0, 20.0, 11.0, 18.0, 3.0, 0.5, 0.5, 3.0, 25.0)
     assert astuple(found.pace) == (2.0, 0.5)
 
 
@@ -52,13 +52,14 @@ def test_a_small_search_is_timed(project_root, mlflow_uri, monkeypatch):
     # In this process, which has imported TensorFlow already, and with a database that is there.
     there = {"workers": in_this_process, "tracking_uri": mlflow_uri}
     monkeypatch.setattr(search_costs, "measure", partial(search_costs.measure, **there))
-    monkeypatch.setattr(search_costs, "second_step_seconds", lambda params, environment, processes: [3.0] * processes)
+    start = OriginalStart(3.0, 2.0)
+    monkeypatch.setattr(search_costs, "start_original", lambda params, environment, processes: [start] * processes)
     command = ["benchmark", "evolve", *TINY, "--trained", "2", "--images", "5", "--rounds", "2", "--json"]
     ended = CliRunner().invoke(app, [*command, "--params", str(project_root / "params.yaml")])
     assert ended.exception is None, ended.output
     content = json.loads(ended.stdout)
 
-    assert content["original"] == [3.0, 3.0]
+    assert content["original"] == [{"seconds": 3.0, "cpu_seconds": 2.0}] * 2
     assert [each["number"] for each in content["individuals"]] == [0, 1, 2]
     for each in content["individuals"]:
         costs = each["costs"]
@@ -68,6 +69,7 @@ def test_a_small_search_is_timed(project_root, mlflow_uri, monkeypatch):
         assert each["pace"]["step"] > 0
     rows = {row["part"]: row for row in content["rows"]}
     assert rows["start_up"]["of_original"] == pytest.approx(rows["start_up"]["later"] / 3.0)
+    assert rows["start_up_cpu"]["of_original"] == pytest.approx(rows["start_up_cpu"]["later"] / 2.0)
     assert all(row["least"] <= row["later"] <= row["most"] for row in content["rows"])
     assert 0 < content["whole"]["start_up_share"] < content["whole"]["share"] < 1
 
@@ -82,7 +84,9 @@ def test_the_original_is_started_and_timed(project_root):
     pytest.importorskip("tf_keras")
     genotype = [override.replace("evolve.ancestor", "model.genotype") for override in TINY if "ancestor" in override]
     params = load_params(project_root / "params.yaml", [*TINY, *genotype, "train.batch_size=2"])
-    assert all(seconds > 0 for seconds in second_step_seconds(params, {"OMP_NUM_THREADS": "1"}, processes=1))
+    (start,) = start_original(params, {"OMP_NUM_THREADS": "1"}, processes=1)
+    assert start.seconds > 0
+    assert start.cpu_seconds > 0
 
 
 def test_a_process_of_the_original_that_ends_is_told(project_root):
@@ -90,4 +94,4 @@ def test_a_process_of_the_original_that_ends_is_told(project_root):
     params = load_params(project_root / "params.yaml", list(TINY))
     broken = {"PYTHONPATH": "", "PYTHONHOME": "/nowhere"}
     with pytest.raises(TrainingError, match="ended before its second step"):
-        second_step_seconds(params, broken, processes=1)
+        start_original(params, broken, processes=1)

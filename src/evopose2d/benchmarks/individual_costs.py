@@ -30,12 +30,13 @@ class IndividualCosts:
         first_step: with the opening of the data and the tracing of the step.
         second_step: of training.
         start_up: all of the above: from the individual's dispatch to its second step.
+        start_up_cpu: processor seconds of the worker for it, without its process's own start.
         first_validation: by how much it took longer than the second one, for its tracing.
         finishing: saving states and weights, giving back memory.
         returning: from the worker to the driver.
         keeping: writing weights and result, telling the study, asking for the next and dispatching it.
         tracking: in MLflow, beside the driver.
-        besides: the five above: everything else outside training and validation.
+        besides: the last five: everything else outside training and validation.
     """
 
     sending: float
@@ -45,6 +46,7 @@ class IndividualCosts:
     first_step: float
     second_step: float
     start_up: float
+    start_up_cpu: float
     first_validation: float
     finishing: float
     returning: float
@@ -117,6 +119,7 @@ def measured(
         first_step=steps[0] - at[INITIALISED],
         second_step=steps[1] - steps[0],
         start_up=start_up,
+        start_up_cpu=worker.cpu_seconds,
         **parts,
         besides=sum(parts.values()),
     )

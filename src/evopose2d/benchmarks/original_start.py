@@ -1,6 +1,7 @@
 """How long the original takes from the start of a process, which it pays for each individual, to its second step."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
@@ -19,16 +20,26 @@ from evopose2d.errors import ConfigError, TrainingError
 from evopose2d.files import write_text
 
 
-def second_step_seconds(params: Params, environment: Mapping[str, str], processes: int) -> list[float]:
+@dataclass(frozen=True)
+class OriginalStart:
+    """What a process of the original took until its second step was done.
+
+    Attributes:
+        seconds: since its start.
+        cpu_seconds: of processors.
+    """
+
+    seconds: float
+    cpu_seconds: float
+
+
+def start_original(params: Params, environment: Mapping[str, str], processes: int) -> list[OriginalStart]:
     """Start so many processes at once, and let each train two steps.
 
     Args:
         params: section ``model`` names the network, ``train`` the batch.
         environment: variables of the processes, besides this one's.
         processes: as many as individuals are trained at once.
-
-    Returns:
-        For each the seconds from its start to the end of its second step.
 
     Raises:
         ConfigError: Keras 2 is not installed.
@@ -40,11 +51,11 @@ def second_step_seconds(params: Params, environment: Mapping[str, str], processe
         file = Path(folder) / "params.yaml"
         write_text(file, yaml.safe_dump(asdict(params)))
         command = [sys.executable, "-m", "evopose2d.benchmarks.training_process", ORIGINAL, str(file)]
-        started = [threads.submit(_seconds, command, environment) for _ in range(processes)]
+        started = [threads.submit(_start, command, environment) for _ in range(processes)]
         return [each.result() for each in started]
 
 
-def _seconds(command: list[str], environment: Mapping[str, str]) -> float:
+def _start(command: list[str], environment: Mapping[str, str]) -> OriginalStart:
     start = time.perf_counter()
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, env=os.environ | dict(environment), text=True, **streams) as process:  # type: ignore[call-overload]
@@ -57,4 +68,4 @@ def _seconds(command: list[str], environment: Mapping[str, str]) -> float:
             process.kill()
     if not all(answers):
         raise TrainingError(f"benchmark: the original's process ended before its second step: {' '.join(command)}")
-    return elapsed
+    return OriginalStart(elapsed, json.loads(answers[1])["cpu_seconds"])

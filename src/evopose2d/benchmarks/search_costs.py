@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from evopose2d.benchmarks.individual_costs import IndividualCosts, Measured, measured
-from evopose2d.benchmarks.original_start import second_step_seconds
+from evopose2d.benchmarks.original_start import OriginalStart, start_original
 from evopose2d.benchmarks.stamps import DriverStamps, StampedStore, StampedTracker, StampedTrainer, stamped_workers
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
@@ -35,6 +35,7 @@ from evopose2d.stages import download, write_tfrecords
 Workers = Callable[[Params, Trainer], AbstractContextManager[Engine]]
 
 _EPOCHS = 2
+_OF_ORIGINAL = {"start_up": "seconds", "start_up_cpu": "cpu_seconds"}
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class SearchCosts:
     """What a small search cost, and what the same costs make up of a whole one.
 
     Attributes:
-        original: seconds from the start of a process of the original to its second step, each time.
+        original: from the start of a process of the original to its second step, each time.
         individuals: all of the small search, by number.
         ending: seconds after the last individual: report, drawings and champion, in MLflow.
         whole: of a search of the settings' length and data: ``minutes`` that it takes, and the shares of it that go
             to start-up, to everything else outside training and validation, and to both.
     """
 
-    original: Sequence[float]
+    original: Sequence[OriginalStart]
     individuals: Sequence[Measured]
     ending: float
     whole: dict[str, float]
@@ -60,7 +61,8 @@ class SearchCosts:
         rows = []
         for part in (field.name for field in fields(IndividualCosts)):
             values = [getattr(each.costs, part) for each in later]
-            original = median(self.original) if self.original and part == "start_up" else None
+            name = _OF_ORIGINAL.get(part)
+            original = median(getattr(each, name) for each in self.original) if self.original and name else None
             rows.append(
                 {
                     "part": part,
@@ -135,11 +137,11 @@ def _small(params: Params, folder: Path, *, children: int, images: int, tracking
     )
 
 
-def _original(params: Params, rounds: int) -> list[float]:
+def _original(params: Params, rounds: int) -> list[OriginalStart]:
     ancestor = Genotype.from_lists(params.evolve.ancestor)
     settings = individual_params(params, IndividualSpec(0, 0, None, "", ancestor, None, _EPOCHS, params.evolve.seed))
     environment = worker_environment(params.evolve.cpus)
-    return [each for _ in range(rounds) for each in second_step_seconds(settings, environment, _slots(params))]
+    return [each for _ in range(rounds) for each in start_original(settings, environment, _slots(params))]
 
 
 def _slots(params: Params) -> int:

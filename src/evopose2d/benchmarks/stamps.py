@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evopose2d.config.schema import Params
 from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
-from evopose2d.evolution.individual import train_individual
+from evopose2d.evolution.individual import STEP, train_individual
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.tracker import Tracker
@@ -39,10 +39,12 @@ class WorkerStamps:
     Attributes:
         process: id of the worker's process.
         stamps: from when it received the individual to when it returned it.
+        cpu_seconds: of the process, from the receipt to the second step: what other programs change least.
     """
 
     process: int
     stamps: Stamps
+    cpu_seconds: float
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,12 @@ class StampedTrainer:
     ) -> tuple[IndividualResult, bytes]:
         """Train an individual."""
         stamps: Stamps = []
+        cpu: list[float] = []
 
         def observe(event: str) -> None:
             stamps.append((event, time.time()))
+            if event in (RECEIVED, STEP):
+                cpu.append(time.process_time())
 
         observe(RECEIVED)
         for name in _IMPORTS:
@@ -70,13 +75,15 @@ class StampedTrainer:
         observe(IMPORTED)
         trained = train_individual(spec, params, parent_weights, observe)
         observe(RETURNED)
-        write_json(self.folder / f"{spec.number}.json", {"process": os.getpid(), "stamps": stamps})
+        write_json(self.folder / f"{spec.number}.json", {"process": os.getpid(), "stamps": stamps, "cpu": cpu[:3]})
         return trained
 
     def read(self, number: int) -> WorkerStamps:
         """Give what was noted of an individual."""
         content = json.loads((self.folder / f"{number}.json").read_text(encoding="utf-8"))
-        return WorkerStamps(content["process"], [(event, when) for event, when in content["stamps"]])
+        received, _, second_step = content["cpu"]
+        stamps = [(event, when) for event, when in content["stamps"]]
+        return WorkerStamps(content["process"], stamps, second_step - received)
 
 
 class DriverStamps:
