@@ -8,6 +8,7 @@ import importlib.util
 import itertools
 import json
 import logging
+import os
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from evopose2d.benchmarks.comparison import compare, time_in_turn
-from evopose2d.benchmarks.training_process import ORIGINAL, VARIANTS
+from evopose2d.benchmarks.training_process import ORIGINAL, PROJECT, VARIANTS
 from evopose2d.errors import TrainingError
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,10 @@ class StepSpeed:
         second_step_s: seconds from the process's start to the end of its second step, the median over starts.
         second_step_cpu_s: processor seconds of the same.
         peak_mb: most memory that the process held, in 10^6 bytes.
-        loss: of the last step, without the L2 penalty.
+        tera_operations: 10^12 operations a second at the median: two for each multiply-add, three times those of a
+            forward pass.
+        of_matrix_product: their share of what a large matrix product reaches on the same device.
+        loss: of the last step, without the L2 penalty; this project's is the mean over its steps.
     """
 
     variant: str
@@ -53,6 +57,8 @@ class StepSpeed:
     second_step_s: float
     second_step_cpu_s: float
     peak_mb: float
+    tera_operations: float
+    of_matrix_product: float
     loss: float
 
 
@@ -69,17 +75,24 @@ class _Trainer:
 
     def step(self) -> None:
         """Train one step and wait for its end."""
+        self.answers.append(self._ask("step"))
+
+    def matrix_operations_per_second(self) -> float:
+        """Let the process multiply large matrices."""
+        return float(self._ask("peak")["operations_per_second"])
+
+    def _ask(self, request: str) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write("step\n")
+            self._process.stdin.write(f"{request}\n")
             self._process.stdin.flush()
             answer = self._process.stdout.readline()
         except BrokenPipeError:
             answer = ""
         if not answer:
             raise TrainingError(f"benchmark: the process of {self._variant!r} ended; run it with --verbose to see why")
-        self.answers.append(json.loads(answer))
+        return dict(json.loads(answer))
 
     @property
     def cpu_seconds(self) -> list[float]:
@@ -89,13 +102,21 @@ class _Trainer:
 
 
 def measure(
-    params_file: Path, overrides: Sequence[str], *, batch_size: int, repeats: int, warm_up: int, starts: int
+    params_file: Path,
+    overrides: Sequence[str],
+    *,
+    architecture: str,
+    batch_size: int,
+    repeats: int,
+    warm_up: int,
+    starts: int,
 ) -> list[StepSpeed]:
     """Measure all variants that can run here.
 
     Args:
         params_file: settings of the network and its training.
         overrides: ``key=value`` settings that replace the file's.
+        architecture: of the network, as the settings say.
         batch_size: images of a step, as the settings say.
         repeats: timed steps of each.
         warm_up: steps before them, beyond the first two.
@@ -104,7 +125,7 @@ def measure(
     Raises:
         TrainingError: a process ends before its time.
     """
-    variants = [variant for variant in VARIANTS if variant != ORIGINAL or _has_keras_2()]
+    variants = _variants(architecture)
     seconds: dict[str, list[float]] = {variant: [] for variant in variants}
     cpu: dict[str, list[float]] = {variant: [] for variant in variants}
 
@@ -124,6 +145,8 @@ def measure(
         }
         calls = {variant: trainer.step for variant, trainer in trainers.items()}
         timings = time_in_turn(calls, repeats=repeats, warm_up=max(1, warm_up))
+        matrix_product = trainers[PROJECT].matrix_operations_per_second()
+        operations = 6 * trainers[PROJECT].answers[-1]["multiply_adds"] * batch_size
     compared = compare(timings, units=batch_size, baseline=variants[0])
     cpu_s = {variant: statistics.median(trainer.cpu_seconds[-repeats:]) for variant, trainer in trainers.items()}
     return [
@@ -138,17 +161,22 @@ def measure(
             second_step_s=statistics.median(seconds[each.variant]),
             second_step_cpu_s=statistics.median(cpu[each.variant]),
             peak_mb=trainers[each.variant].answers[-1]["peak_bytes"] / 1e6,
+            tera_operations=operations / each.median_s / 1e12,
+            of_matrix_product=operations / each.median_s / matrix_product,
             loss=trainers[each.variant].answers[-1]["loss"],
         )
         for each in compared
     ]
 
 
-def _has_keras_2() -> bool:
-    if importlib.util.find_spec("tf_keras") is not None:
-        return True
-    logger.warning("the original's step is left out: it needs tf-keras, which the extra `benchmark` brings")
-    return False
+def _variants(architecture: str) -> list[str]:
+    """Give the variants that can run here; the baselines are EvoPose2D's, and run on TensorFlow."""
+    if architecture != "evopose2d" or os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return [PROJECT]
+    if importlib.util.find_spec("tf_keras") is None:
+        logger.warning("the original's step is left out: it needs tf-keras, which the extra `benchmark` brings")
+        return [variant for variant in VARIANTS if variant != ORIGINAL]
+    return list(VARIANTS)
 
 
 @contextmanager

@@ -1,18 +1,21 @@
-"""A process that trains one variant of ``train_step``: one step for each line on its standard input.
+"""A process that trains one variant of ``train_step``: one step for each line ``step`` on its standard input.
 
 Each answer is a line of JSON: ``loss`` without the L2 penalty, ``seconds`` of the step, ``cpu_seconds`` of the
-process so far and ``peak_bytes``, the most memory that it has held. What a variant does not need is not imported,
-since the time to its second step counts.
+process so far and ``peak_bytes``, the most memory that it has held; this project's also says the network's
+``multiply_adds``. A line ``peak`` is answered with ``operations_per_second`` of a large matrix product on the same
+device. What a variant does not need is not imported, since the time to its second step counts.
 """
 
 import json
 import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +26,23 @@ from evopose2d.config.schema import Params
 ORIGINAL, PLAIN, PROJECT = "original", "plain Keras 3", "this project"
 VARIANTS = (ORIGINAL, PLAIN, PROJECT)
 KEYPOINTS = 17
+_STEPS = 1_000_000  # more than anybody waits for
+
+OnStep = Callable[[float, dict[str, Any]], None]
 
 
-def make_step(variant: str, params: Params) -> Callable[[], float]:
-    """Build a variant's network and step.
+def train_endlessly(variant: str, params: Params, on_step: OnStep) -> None:
+    """Train a variant's network on one random batch again and again.
 
     Args:
         variant: one of ``VARIANTS``.
-        params: sections ``model`` and ``train``.
-
-    Returns:
-        A function that trains on the same random batch again and gives its loss.
+        params: sections ``model``, ``train`` and ``accelerator``.
+        on_step: told of the loss of each step, with what else is known, before the next begins; ends it by raising.
     """
-    return _project_step(params) if variant == PROJECT else _original_step(variant, params)
+    if variant == PROJECT:
+        _train_as_project(params, on_step)
+    else:
+        _train_as_original(variant, params, on_step)
 
 
 def random_batch(params: Params, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -49,47 +56,106 @@ def random_batch(params: Params, seed: int = 0) -> tuple[NDArray[np.uint8], NDAr
     return images, np.concatenate([positions, visibility], axis=-1).astype(np.float32)
 
 
-def _original_step(variant: str, params: Params) -> Callable[[], float]:
+def _train_as_original(variant: str, params: Params, on_step: OnStep) -> None:
     from evopose2d.benchmarks.original_training import KERAS_2, KERAS_3, OriginalTraining, host_batch
     from evopose2d.networks.scaling import describe
 
     spec = describe(params.model, KEYPOINTS)
     training = OriginalTraining(spec, params.train, KERAS_2 if variant == ORIGINAL else KERAS_3)
     batches = training.batches(*host_batch(*random_batch(params), spec, params.train.sigma))
-    return lambda: training.step(batches)
+    while True:
+        on_step(training.step(batches), {})
 
 
-def _project_step(params: Params) -> Callable[[], float]:
+def _train_as_project(params: Params, on_step: OnStep) -> None:
     import tensorflow as tf
 
     from evopose2d.accelerator import prepare
     from evopose2d.networks.build import build_network
-    from evopose2d.training.loop import trainable
+    from evopose2d.networks.model_counting import count_model
+    from evopose2d.training.loop import TrainingTask, train
 
     accelerator = prepare(params.accelerator)
     with accelerator.scope():
         network = build_network(params.model, KEYPOINTS, seed=params.train.seed)
-        model = trainable(network, params.train, steps_per_epoch=1000, jit_compile=accelerator.jit_compile)
-    model.make_train_function()
-    batches = iter(tf.data.Dataset.from_tensors(random_batch(params)).repeat())
-    return lambda: float(model.train_function(batches)["loss"])
+    known = {"multiply_adds": count_model(network).multiply_adds}
+    task = TrainingTask(
+        network=network,
+        batches=lambda _: tf.data.Dataset.from_tensors(random_batch(params)).repeat(),
+        steps_per_epoch=_STEPS,
+        validate=lambda: (0.0, 0.0),
+        config=replace(params.train, epochs=1, warmup_epochs=0, schedule="cosine"),
+    )
+    with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
+        train(task, accelerator, Path(folder), on_step=lambda loss: on_step(loss, known))
+
+
+def matrix_operations_per_second(side: int, repeats: int = 5) -> float:
+    """Measure how fast the device multiplies square matrices, in the type in which networks compute.
+
+    Args:
+        side: rows and columns of each.
+        repeats: products that are timed; the fastest counts.
+    """
+    import keras
+
+    ops = keras.ops
+    matrix = ops.ones((side, side), dtype=keras.config.dtype_policy().compute_dtype)
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        float(ops.convert_to_numpy(ops.matmul(matrix, matrix)[0, 0]))
+        return time.perf_counter() - start
+
+    seconds()
+    return 2 * side**3 / min(seconds() for _ in range(repeats))
+
+
+class _Conversation:
+    """Reads requests and answers them, each step's before the next one is trained."""
+
+    def __init__(self, requests: TextIO, answers: TextIO) -> None:
+        self._requests = requests
+        self._answers = answers
+        self._start = 0.0
+
+    def wait(self) -> None:
+        """Wait until a step is asked for."""
+        for line in self._requests:
+            if line.strip() == "step":
+                self._start = time.perf_counter()
+                return
+            self._answer({"operations_per_second": matrix_operations_per_second(_side())})
+        raise SystemExit
+
+    def on_step(self, loss: float, known: dict[str, Any]) -> None:
+        """Answer what a step was, and wait until another one is asked for."""
+        seconds = time.perf_counter() - self._start
+        spent = {"seconds": seconds, "cpu_seconds": time.process_time(), "peak_bytes": _peak_bytes()}
+        self._answer({"loss": loss, **spent, **known})
+        self.wait()
+
+    def _answer(self, content: dict[str, Any]) -> None:
+        self._answers.write(json.dumps(content) + "\n")
+        self._answers.flush()
+
+
+def _side() -> int:
+    import tensorflow as tf
+
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        import jax
+
+        return 2048 if jax.default_backend() == "cpu" else 8192
+    return 8192 if tf.config.list_logical_devices("GPU") else 2048
 
 
 def main(variant: str, params_file: str, overrides: list[str]) -> None:
     """Answer each line until the input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    step = make_step(variant, load_params(Path(params_file), overrides))
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        loss = step()
-        answer: dict[str, Any] = {
-            "loss": loss,
-            "seconds": time.perf_counter() - start,
-            "cpu_seconds": time.process_time(),
-            "peak_bytes": _peak_bytes(),
-        }
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+    conversation = _Conversation(sys.stdin, answers)
+    conversation.wait()
+    train_endlessly(variant, load_params(Path(params_file), overrides), conversation.on_step)
 
 
 def _peak_bytes() -> int:

@@ -12,7 +12,7 @@ from evopose2d.cli.output import import_tensorflow, show
 
 Out = Annotated[Path | None, typer.Option("--out", help="Also write the figures to this JSON file.", dir_okay=False)]
 _STEP_COLUMNS = ("median_s", "spread", "images_per_second", "ratio", "cpu_s", "cpu_ratio")
-_PROCESS_COLUMNS = ("second_step_s", "second_step_cpu_s", "peak_mb", "loss")
+_PROCESS_COLUMNS = ("second_step_s", "second_step_cpu_s", "peak_mb", "tera_operations", "of_matrix_product", "loss")
 
 
 def train_step(
@@ -37,7 +37,13 @@ def train_step(
     chosen += [f"train.batch_size={batch_size}", *(overrides or ())]
     settings = load_settings(params, chosen, "")
     speeds = measure(
-        params, chosen, batch_size=settings.train.batch_size, repeats=repeats, warm_up=warm_up, starts=starts
+        params,
+        chosen,
+        architecture=settings.model.architecture,
+        batch_size=settings.train.batch_size,
+        repeats=repeats,
+        warm_up=warm_up,
+        starts=starts,
     )
     rows = [asdict(speed) for speed in speeds]
     _write(rows, out)

@@ -96,7 +96,7 @@ def _train(
         accelerator,
         folder,
         hopeless=lambda epochs: exceeds(epochs, parameters, spec.limits, params.evolve),
-        on_step=lambda: observe(STEP),
+        on_step=lambda loss: observe(STEP),
     )
     return result, result.best_weights.read_bytes(), records.schema.count
 

@@ -52,7 +52,7 @@ def train(
     folder: Path,
     on_epoch: Callable[[EpochResult], None] = lambda epoch: None,
     hopeless: Callable[[tuple[EpochResult, ...]], bool] = lambda epochs: False,
-    on_step: Callable[[], None] = lambda: None,
+    on_step: Callable[[float], None] = lambda loss: None,
 ) -> TrainingResult:
     """Train from the last saved epoch, or from the network's weights as they are, to the last epoch.
 
@@ -62,7 +62,7 @@ def train(
         folder: where this run, and no other, keeps its state and its best weights.
         on_epoch: told of every epoch once it is saved.
         hopeless: tells after each epoch, from all so far, whether to train no further.
-        on_step: told of every step.
+        on_step: told of every step's loss, the mean over the epoch so far.
 
     Returns:
         Every epoch of the run, with the weights of the best one. The same inputs on the same device give the
@@ -144,7 +144,7 @@ class _Progress(keras.callbacks.Callback):
         best_weights: Path,
         on_epoch: Callable[[EpochResult], None],
         hopeless: Callable[[tuple[EpochResult, ...]], bool],
-        on_step: Callable[[], None],
+        on_step: Callable[[float], None],
     ) -> None:
         super().__init__()
         self.epochs = epochs
@@ -172,7 +172,7 @@ class _Progress(keras.callbacks.Callback):
                 f"the loss became {loss} in epoch {len(self.epochs) + 1}, step {batch + 1}; "
                 f"lower train.learning_rate (now {self._task.config.learning_rate}) or use float32"
             )
-        self._on_step()
+        self._on_step(loss)
         assert self._bar is not None
         self._bar.update()
         self._bar.set_postfix(loss=f"{loss:.1f}", refresh=False)
