@@ -9,15 +9,18 @@ import pytest
 import tensorflow as tf
 from typer.testing import CliRunner
 
+from evopose2d.benchmarks.crop_records import rewritten
 from evopose2d.benchmarks.original_pipeline import DEVIATION, MEAN, original_dataset, original_sample
-from evopose2d.benchmarks.pipeline import CACHED, DECODE_ONLY, ORIGINAL, PAPER, _rate, summarise
+from evopose2d.benchmarks.pipeline import CACHED, CROPS, DECODE_ONLY, ORIGINAL, PAPER, _rate, summarise
 from evopose2d.cli.app import app
-from evopose2d.config.schema import RecordsConfig
+from evopose2d.config.schema import CropsConfig, RecordsConfig
 from evopose2d.data.augmentation import draw_augmentation
 from evopose2d.data.coco import Person
 from evopose2d.data.epochs import epochs_of_records, ordered_people
-from evopose2d.data.pipeline import training_dataset
+from evopose2d.data.pipeline import evaluation_dataset, training_dataset
 from evopose2d.data.records import parse, write_records
+from evopose2d.data.shards import read_info
+from evopose2d.errors import DataError
 from evopose2d.heatmaps import encode
 from evopose2d.keypoints import COCO_PERSON
 
@@ -84,7 +87,8 @@ def test_the_baselines_targets_are_the_networks(records):
 
 def test_ratios_are_taken_within_a_round():
     rates = {ORIGINAL: [100.0, 10.0, 50.0], DECODE_ONLY: [400.0, 50.0, 300.0], CACHED: [4000.0, 500.0, 1500.0]}
-    rows = {row.pipeline: row for row in summarise(rates)}
+    rows = {row.pipeline: row for row in summarise(rates | {CROPS: [1.0, 1.0, 1.0]}, 180.0, 20.0)}
+    assert (rows[CACHED].kilobytes, rows[CROPS].kilobytes) == (180, 20)
     assert rows[CACHED].people_per_second == 1500
     assert (rows[CACHED].least, rows[CACHED].most) == (500, 4000)
     assert rows[CACHED].times_original == 40
@@ -112,7 +116,8 @@ def test_the_command_prints_and_writes_the_same(records, project_root, tmp_path)
     assert ended.exception is None, ended.output
     rows = json.loads(out.read_text())
     assert json.loads(ended.stdout) == rows
-    assert len(rows) == 5 and all(row["least"] == row["most"] > 0 for row in rows)
+    assert len(rows) == 6 and all(row["least"] == row["most"] > 0 for row in rows)
+    assert 0 < rows[-1]["kilobytes"] < rows[0]["kilobytes"]
     refused = CliRunner().invoke(
         app,
         [
@@ -121,3 +126,16 @@ def test_the_command_prints_and_writes_the_same(records, project_root, tmp_path)
         ],
     )
     assert "evolve.cache_megabytes" in str(refused.exception)
+
+
+def test_crop_records_hold_the_same_people_in_the_same_order(records, tmp_path):
+    covered = CropsConfig(input_shape=list(SHAPE), scale=0.3, rotation=40.0, half_body=False, quality=90)
+    crops = rewritten(records, tmp_path / "train", covered)
+    assert read_info(crops.folder) == crops
+    assert (crops.people, crops.shards) == (records.people, records.shards)
+    for whole, part in zip(*(evaluation_dataset(info, SHAPE, batch_size=8) for info in (records, crops)), strict=True):
+        for name in whole.keys() - {"images"}:
+            np.testing.assert_array_equal(whole[name], part[name])
+        assert np.abs(np.asarray(whole["images"], int) - np.asarray(part["images"], int)).mean() < 2
+    with pytest.raises(DataError, match="must hold whole images"):
+        rewritten(crops, tmp_path / "again", covered)

@@ -1,13 +1,15 @@
 """Configuration: what is read, and the one line that tells what is wrong."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evopose2d.config.loading import load_params
+from evopose2d.config.schema import RecordsConfig
 from evopose2d.errors import ConfigError
 
 
@@ -64,6 +66,8 @@ def test_params_cannot_be_changed(params_file: Path):
         ("dataset.sigmas=[0.1]", ["dataset.sigmas", "17"]),
         ("dataset.upper_body=[tail]", ["dataset.upper_body", "'tail'"]),
         ("validate.split=test-dev", ["validate.boxes", "detections"]),
+        ("write_tfrecords.content=both", ["write_tfrecords.content", "'both'", "images, crops"]),
+        ("write_tfrecords.crops.quality=0", ["write_tfrecords.crops.quality", "0", "at least 1"]),
         ("train.epochs", ["train.epochs", "key=value"]),
     ],
 )
@@ -75,6 +79,32 @@ def test_mistake_is_told_in_one_line(params_file: Path, override: str, words: li
     for word in words:
         assert word in message
     assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.input_shape=[256,192]", ["model.input_shape", "[256, 192]", "[128, 96]", "crops.input_shape"]),
+        ("model.input_shape=[128,128]", ["model.input_shape", "[128, 128]", "aspect ratio"]),
+        ("train.augmentation.scale=0.35", ["train.augmentation.scale", "0.35", "at most 0.3", "crops.scale"]),
+        ("train.augmentation.half_body_probability=0.3", ["half_body_probability", "0.3", "crops.half_body"]),
+    ],
+)
+def test_crops_must_cover_the_training_and_whole_images_always_do(params_file: Path, override: str, words: list[str]):
+    load_params(params_file, [override])
+    load_params(params_file, ["write_tfrecords.content=crops"])
+    with pytest.raises(ConfigError) as caught:
+        load_params(params_file, ["write_tfrecords.content=crops", override])
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_records_are_written_again_for_their_own_keys_alone(project_root: Path):
+    stage = yaml.safe_load((project_root / "dvc.yaml").read_text())["stages"]["write_tfrecords"]
+    own = {f"write_tfrecords.{item.name}" for item in fields(RecordsConfig)} - {"write_tfrecords.workers"}
+    assert set(stage["params"]) == own | {"dataset"}
 
 
 _HRNET = [

@@ -41,6 +41,7 @@ def test_the_same_settings_are_welcome(tmp_path, path):
         "evolve.tasks_per_worker=1",
         "evolve.cache_megabytes=0",
         "write_tfrecords.workers=2",
+        "write_tfrecords.crops.quality=50",
         "train.epochs=99",
         "train.seed=4",
         "model.genotype=[[3,1,1,1],[3,1,1,2],[3,1,1,2],[3,1,1,2],[3,1,1,1],[3,1,1,1],[3,1,1,1]]",

@@ -1,15 +1,18 @@
 """Input pipelines: people a second of the original's order, of decoding alone, and of this project's ways."""
 
 import logging
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from evopose2d.benchmarks.crop_records import kilobytes, rewritten
 from evopose2d.benchmarks.original_pipeline import decoded_dataset, original_dataset
-from evopose2d.config.schema import AugmentationConfig
+from evopose2d.config.schema import AugmentationConfig, CropsConfig
 from evopose2d.data.cache import CropCache
 from evopose2d.data.geometry import InputShape
 from evopose2d.data.pipeline import training_dataset
@@ -23,6 +26,7 @@ DECODE_ONLY = "decode only"
 FULL = "full augmentation"
 FLIP_ONLY = "flip only"
 CACHED = "flip only, crops at hand"
+CROPS = "crop records, full augmentation"
 
 PAPER = AugmentationConfig(
     flip_probability=0.5,
@@ -62,6 +66,7 @@ class PipelineSpeed:
         most: of the repeats.
         times_original: median of the ratios to the original's order, each in the same round.
         times_decode_only: the same to decoding alone.
+        kilobytes: of a person's record on disk, on average (1 kB = 1000 bytes).
     """
 
     pipeline: str
@@ -70,12 +75,14 @@ class PipelineSpeed:
     most: float
     times_original: float
     times_decode_only: float
+    kilobytes: float
 
 
 def measure(
     records: RecordsInfo,
     input_shape: InputShape,
     *,
+    quality: int,
     batch_size: int,
     repeats: int,
     seconds: float,
@@ -88,6 +95,7 @@ def measure(
     Args:
         records: the training people, with whole images as JPEG.
         input_shape: height H and width W of a crop in pixels.
+        quality: JPEG quality of the crops in the records of crops, which are written to a temporary folder.
         batch_size: people in a batch.
         repeats: rounds; in each, every pipeline is opened anew and measured once.
         seconds: for which each is read, at least one element.
@@ -97,17 +105,39 @@ def measure(
 
     Raises:
         ConfigError: ``cache_megabytes`` is 0, or neither memory nor disk has room for the crops.
+        DataError: the records hold crops.
     """
-    cache = CropCache(cache_megabytes)
+    with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
+        covered = CropsConfig(list(input_shape), PAPER.scale, PAPER.rotation, half_body=False, quality=quality)
+        crop_records = rewritten(records, Path(folder) / "train", covered)
+        variants = _variants(records, crop_records, input_shape, batch_size, cache_megabytes, clock)
+        rates: dict[str, list[float]] = {name: [] for name in variants}
+        for round_number in range(repeats):
+            for name, (open_pipeline, people) in variants.items():
+                elements = iter(open_pipeline())
+                rate = _rate(elements, people, seconds, warm_up * batch_size // people, clock)
+                rates[name].append(rate)
+                logger.info("round %d of %d: %s: %.0f people/s", round_number + 1, repeats, name, rate)
+        return summarise(rates, kilobytes(records), kilobytes(crop_records))
+
+
+def _variants(
+    records: RecordsInfo,
+    crop_records: RecordsInfo,
+    input_shape: InputShape,
+    batch_size: int,
+    cache_megabytes: int,
+    clock: Callable[[], float],
+) -> dict[str, Variant]:
     started = clock()
-    crops = cache.training(records, input_shape, PAPER_SEARCH)
+    crops = CropCache(cache_megabytes).training(records, input_shape, PAPER_SEARCH)
     if crops is None:
         raise ConfigError("evolve.cache_megabytes: got 0 or too little, must have room for the crops to be measured")
     logger.info("%d crops cut in %.1f s", records.people, clock() - started)
 
-    def ours(augmentation: AugmentationConfig, *, cached: bool = False) -> tf.data.Dataset:
+    def ours(augmentation: AugmentationConfig, read: RecordsInfo = records, *, cached: bool = False) -> tf.data.Dataset:
         return training_dataset(
-            records,
+            read,
             input_shape,
             augmentation,
             batch_size=batch_size,
@@ -117,25 +147,26 @@ def measure(
             crops=crops if cached else None,
         ).repeat()
 
-    variants: dict[str, Variant] = {
+    return {
         ORIGINAL: (lambda: original_dataset(records, input_shape, PAPER, batch_size=batch_size, seed=0), batch_size),
         DECODE_ONLY: (lambda: decoded_dataset(records), 1),
         FULL: (lambda: ours(PAPER), batch_size),
         FLIP_ONLY: (lambda: ours(PAPER_SEARCH), batch_size),
         CACHED: (lambda: ours(PAPER_SEARCH, cached=True), batch_size),
+        CROPS: (lambda: ours(PAPER, crop_records), batch_size),
     }
-    rates: dict[str, list[float]] = {name: [] for name in variants}
-    for round_number in range(repeats):
-        for name, (open_pipeline, people) in variants.items():
-            elements = iter(open_pipeline())
-            rate = _rate(elements, people, seconds, warm_up * batch_size // people, clock)
-            rates[name].append(rate)
-            logger.info("round %d of %d: %s: %.0f people/s", round_number + 1, repeats, name, rate)
-    return summarise(rates)
 
 
-def summarise(rates: Mapping[str, list[float]]) -> list[PipelineSpeed]:
-    """Summarise the rounds of every pipeline; ``rates`` holds people a second by pipeline and round."""
+def summarise(
+    rates: Mapping[str, list[float]], kilobytes_of_image: float, kilobytes_of_crop: float
+) -> list[PipelineSpeed]:
+    """Summarise the rounds of every pipeline.
+
+    Args:
+        rates: people a second by pipeline and round.
+        kilobytes_of_image: size of a record with a whole image.
+        kilobytes_of_crop: size of a record with a crop.
+    """
     original, limit = np.array(rates[ORIGINAL]), np.array(rates[DECODE_ONLY])
     return [
         PipelineSpeed(
@@ -145,6 +176,7 @@ def summarise(rates: Mapping[str, list[float]]) -> list[PipelineSpeed]:
             most=max(values),
             times_original=float(np.median(np.array(values) / original)),
             times_decode_only=float(np.median(np.array(values) / limit)),
+            kilobytes=kilobytes_of_crop if name == CROPS else kilobytes_of_image,
         )
         for name, values in rates.items()
     ]

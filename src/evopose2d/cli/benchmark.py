@@ -100,6 +100,7 @@ def pipeline(
     speeds = measure(
         records,
         (height, width),
+        quality=settings.write_tfrecords.crops.quality,
         batch_size=batch_size,
         repeats=repeats,
         seconds=seconds,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from evopose2d.config.coverage import check_covered
 from evopose2d.config.schema import (
     ARCHITECTURE_KEYS,
     VARIANTS,
@@ -32,6 +33,9 @@ def check_params(params: Params) -> None:
     _check_training(params.train)
     _check_validation(params.validate)
     _check_search(params.evolve)
+    if params.write_tfrecords.content == "crops":
+        holder = "write_tfrecords.crops"
+        check_covered(params.write_tfrecords.crops, params.model.input_shape, params.train.augmentation, holder)
     if params.dataset.source in _COCO_SOURCES:
         check_dataset(params.dataset, params.train, COCO_PERSON)
 

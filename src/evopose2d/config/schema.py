@@ -101,6 +101,17 @@ class DownloadConfig:
 
 
 @dataclass(frozen=True)
+class CropsConfig:
+    """What records of crops cover (``write_tfrecords.crops``): training may use as much of it as it likes."""
+
+    input_shape: list[int] = _allowed(minimum=32, multiple_of=32, length=2)
+    scale: float = _allowed(minimum=0.0, maximum=0.9)
+    rotation: float = _allowed(minimum=0.0, maximum=180.0)
+    half_body: bool = _allowed()
+    quality: int = _allowed(minimum=1, maximum=100)
+
+
+@dataclass(frozen=True)
 class RecordsConfig:
     """The ``write_tfrecords`` stage."""
 
@@ -109,6 +120,8 @@ class RecordsConfig:
     bad_images: str = _allowed(choices=("error", "skip"))
     workers: int = _allowed(minimum=0)
     seed: int = _allowed(minimum=0)
+    content: str = _allowed(choices=("images", "crops"))
+    crops: CropsConfig = field(default_factory=CropsConfig)
 
 
 @dataclass(frozen=True)

@@ -95,15 +95,28 @@ def augment(
     """
     center, scale = center_and_scale(box, input_shape)
     if augmentation.half_body and np.count_nonzero(keypoints[:, 2]) >= half_body_keypoints:
-        half = half_body_box(keypoints, schema, prefer_upper=augmentation.prefer_upper)
+        half = half_body_crop(keypoints, input_shape, schema, prefer_upper=augmentation.prefer_upper)
         if half is not None:
-            center = half[0].astype(np.float64)
-            _, scale = center_and_scale(half[1], input_shape, _HALF_BODY_MARGIN)
+            center, scale = half
     matrix = affine_matrices(center, scale * augmentation.scale, input_shape, augmentation.rotation, augmentation.flip)
     moved = transform_keypoints(keypoints, matrix)
     if augmentation.flip:
         moved = moved[np.asarray(schema.flip_permutation)]
     return matrix, mask_outside(moved, input_shape)
+
+
+def half_body_crop(
+    keypoints: NDArray[np.float32], input_shape: InputShape, schema: KeypointSchema, *, prefer_upper: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return centre (2,) in image pixels and scale (), image pixels in a crop pixel, of a crop to one half.
+
+    None where ``half_body_box`` finds none.
+    """
+    half = half_body_box(keypoints, schema, prefer_upper=prefer_upper)
+    if half is None:
+        return None
+    _, scale = center_and_scale(half[1], input_shape, _HALF_BODY_MARGIN)
+    return half[0].astype(np.float64), scale
 
 
 def half_body_box(

@@ -151,22 +151,27 @@ def shifted(matrix: NDArray[np.float64], origin: ArrayLike) -> NDArray[np.float6
     return np.column_stack([matrix[:, :2], offset])
 
 
-def crop(image: NDArray[np.uint8], matrix: ArrayLike, input_shape: InputShape) -> NDArray[np.uint8]:
+def crop(
+    image: NDArray[np.uint8], matrix: ArrayLike, input_shape: InputShape, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Cut one crop out of an image, interpolating linearly.
 
     Args:
         image: (any height, any width, 3) uint8 RGB.
         matrix: (2, 3), image pixels to crop pixels.
         input_shape: height H and width W of the crop.
+        out: (H, W, 3) uint8 to write the crop to; None: a new array.
 
     Returns:
         (H, W, 3) uint8 RGB; ImageNet's mean colour where the crop reaches past the image.
     """
-    return cv2.warpAffine(
-        image,
+    # OpenCV warps four channels with vector instructions and three without: this way takes half the time.
+    warped = cv2.warpAffine(
+        cv2.cvtColor(image, cv2.COLOR_RGB2RGBA),
         np.asarray(matrix, np.float64),
         (input_shape[1], input_shape[0]),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=IMAGENET_MEAN_COLOUR,
+        borderValue=(*IMAGENET_MEAN_COLOUR, 0),
     )
+    return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out)

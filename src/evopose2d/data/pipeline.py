@@ -1,6 +1,8 @@
 """From records to batches, with tf.data: uint8 crops and keypoints. The rest is computed on the device."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,19 +11,18 @@ from numpy.typing import NDArray
 
 from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data.augmentation import Augmentation, augment, draw_augmentation, draw_flip
-from evopose2d.data.crops import TrainingCrops
+from evopose2d.data.crops import TrainingCrops, aligned
 from evopose2d.data.epochs import epochs_of_places, epochs_of_records, ordered_people
-from evopose2d.data.geometry import (
-    InputShape,
-    crop,
-    crop_matrices,
-    crop_window,
-    mask_outside,
-    shifted,
-    transform_keypoints,
-)
-from evopose2d.data.records import parse
+from evopose2d.data.geometry import InputShape, crop_matrices, mask_outside, transform_keypoints
+from evopose2d.data.records import cut_whole, parse
 from evopose2d.data.shards import RecordsInfo
+from evopose2d.data.surroundings import cut_part
+
+_CHUNK = 16  # people that are loaded at a time
+
+Box = NDArray[np.float32]
+Keypoints = NDArray[np.float32]
+Matrix = NDArray[np.float64]
 
 
 def steps_per_epoch(records: RecordsInfo, batch_size: int) -> int:
@@ -63,6 +64,7 @@ def training_dataset(
         Pairs of images (B, H, W, 3) uint8 RGB and keypoints (B, K, 3) float32: x, y in crop pixels and
         visibility, which is 0 outside the crop.
     """
+    records.check_covered(input_shape, augmentation)
     _leave_threads_to_tf_data()
     ordered = ordered_people(
         records,
@@ -75,8 +77,7 @@ def training_dataset(
     )
     if crops is None:
         load = partial(_load_training, records, input_shape, augmentation, seed)
-        people = ordered.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        batches = people.batch(batch_size, drop_remainder=True)
+        batches = _in_chunks(ordered, load, batch_size, whole=True)
     else:
         gather = partial(_gather, crops, input_shape, augmentation, seed)
         places = ordered.batch(batch_size, drop_remainder=True)
@@ -103,15 +104,11 @@ def evaluation_dataset(
         ``image_id`` and ``annotation_id`` (B,) int64; ``score`` (B,) float32 of the box; ``box`` (B, 4)
         float32 x, y, width, height in image pixels.
     """
+    records.check_covered(input_shape)
     _leave_threads_to_tf_data()
-    load = partial(_load_evaluation, records, input_shape, centred)
-    return (
-        tf.data.TFRecordDataset([str(file) for file in records.files])
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size)
-        .map(partial(_filled, batch_size))
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    people = tf.data.TFRecordDataset([str(file) for file in records.files])
+    batches = _in_chunks(people, partial(_load_evaluation, records, input_shape, centred), batch_size, whole=False)
+    return batches.map(partial(_filled, batch_size)).prefetch(tf.data.AUTOTUNE)
 
 
 def cuttings_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_size: int) -> tf.data.Dataset:
@@ -127,14 +124,12 @@ def cuttings_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_siz
         one more column at its right; ``mirrored`` (B, H, W, 3) uint8, the mirrored crop; ``keypoints`` and
         ``mirrored_keypoints`` (B, K, 3) float32 x, y in crop pixels and visibility, which is 0 outside the crop.
     """
+    records.check_covered(input_shape)
     _leave_threads_to_tf_data()
     files = tf.data.Dataset.from_tensor_slices([str(file) for file in records.files]).enumerate()
-    return (
-        files.flat_map(lambda shard, file: tf.data.TFRecordDataset(file).map(lambda record: (shard, record)))
-        .map(partial(_cut, records, input_shape), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    people = files.flat_map(lambda shard, file: tf.data.TFRecordDataset(file).map(lambda record: (shard, record)))
+    batches = _in_chunks(people, partial(_load_cuttings, records, input_shape), batch_size, whole=False)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def _leave_threads_to_tf_data() -> None:
@@ -147,25 +142,17 @@ def _load_training(
     input_shape: InputShape,
     config: AugmentationConfig,
     seed: int,
-    epoch: tf.Tensor,
-    position: tf.Tensor,
-    record: tf.Tensor,
+    epochs: tf.Tensor,
+    positions: tf.Tensor,
+    encoded: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    def place(
-        box: NDArray[np.float32], keypoints: NDArray[np.float32], epoch: int, position: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    def place(box: Box, keypoints: Keypoints, epoch: int, position: int) -> tuple[Matrix, Keypoints]:
         drawn = draw_augmentation(config, np.random.default_rng([seed, epoch, position]))
         return augment(box, keypoints, input_shape, drawn, records.schema, config.half_body_keypoints)
 
-    person = parse(record, records.schema.count)
-    matrix, keypoints = tf.numpy_function(
-        place,
-        [person["box"], person["keypoints"], epoch, position],
-        (tf.float64, tf.float32),
-        stateful=False,
-    )
-    image = _crop(person["image"], matrix, input_shape)
-    return image, tf.ensure_shape(keypoints, (records.schema.count, 3))
+    people = parse(encoded, records.schema.count)
+    images, keypoints, _ = _cut(records, people, input_shape, place, epochs, positions)
+    return images, keypoints
 
 
 def _gather(
@@ -194,68 +181,91 @@ def _gather(
     )
 
 
-def _cut(records: RecordsInfo, input_shape: InputShape, shard: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
-    def place(
-        box: NDArray[np.float32], keypoints: NDArray[np.float32], flip: bool
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        return augment(box, keypoints, input_shape, Augmentation(flip=bool(flip)), records.schema, 1)
-
-    person = parse(record, records.schema.count)
-    cut: dict[str, tf.Tensor] = {"shard": shard}
-    for name, keypoints_name, flip in (("wider", "keypoints", False), ("mirrored", "mirrored_keypoints", True)):
-        matrix, keypoints = tf.numpy_function(
-            place, [person["box"], person["keypoints"], flip], (tf.float64, tf.float32), stateful=False
-        )
-        shape = input_shape if flip else (input_shape[0], input_shape[1] + 1)
-        cut[name] = _crop(person["image"], matrix, shape)
-        cut[keypoints_name] = tf.ensure_shape(keypoints, (records.schema.count, 3))
-    return cut
-
-
-def _load_evaluation(
-    records: RecordsInfo, input_shape: InputShape, centred: bool, record: tf.Tensor
+def _load_cuttings(
+    records: RecordsInfo, input_shape: InputShape, shards: tf.Tensor, encoded: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    def place(
-        box: NDArray[np.float32], keypoints: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        matrix = crop_matrices(box, input_shape, centred=centred)
-        return matrix, mask_outside(transform_keypoints(keypoints, matrix), input_shape)
+    def place(flip: bool, box: Box, keypoints: Keypoints) -> tuple[Matrix, Keypoints]:
+        return augment(box, keypoints, input_shape, Augmentation(flip=flip), records.schema, 1)
 
-    person = parse(record, records.schema.count)
-    encoded = person.pop("image")
-    matrix, keypoints = tf.numpy_function(
-        place, [person["box"], person["keypoints"]], (tf.float64, tf.float32), stateful=False
-    )
-    return person | {
-        "images": _crop(encoded, matrix, input_shape),
-        "keypoints": tf.ensure_shape(keypoints, (records.schema.count, 3)),
-        "matrix": tf.ensure_shape(matrix, (2, 3)),
+    people = parse(encoded, records.schema.count)
+    wider = (input_shape[0], input_shape[1] + 1)
+    images, keypoints, _ = _cut(records, people, wider, partial(place, False))
+    mirrored, mirrored_keypoints, _ = _cut(records, people, input_shape, partial(place, True))
+    return {
+        "shard": shards,
+        "wider": images,
+        "keypoints": keypoints,
+        "mirrored": mirrored,
+        "mirrored_keypoints": mirrored_keypoints,
     }
 
 
-def _crop(encoded: tf.Tensor, matrix: tf.Tensor, input_shape: InputShape) -> tf.Tensor:
-    """Cut one crop (H, W, 3) uint8 out of an encoded image; of a JPEG, decode what the crop shows alone."""
+def _load_evaluation(
+    records: RecordsInfo, input_shape: InputShape, centred: bool, encoded: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    def place(box: Box, keypoints: Keypoints) -> tuple[Matrix, Keypoints]:
+        matrix = crop_matrices(box, input_shape, centred=centred)
+        return matrix, mask_outside(transform_keypoints(keypoints, matrix), input_shape)
 
-    def decode_window() -> tuple[tf.Tensor, tf.Tensor]:
-        window = tf.numpy_function(
-            partial(crop_window, input_shape=input_shape),
-            [matrix, tf.io.extract_jpeg_shape(encoded)],
-            tf.int32,
-            stateful=False,
-        )
-        # The method that the published networks were trained with: another one costs them AP.
-        pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method="INTEGER_FAST")
-        return pixels, window[1::-1]
+    people = parse(encoded, records.schema.count)
+    images, keypoints, matrices = _cut(records, people, input_shape, place)
+    kept = {name: people[name] for name in ("image_id", "annotation_id", "box", "score")}
+    return kept | {"images": images, "keypoints": keypoints, "matrix": matrices}
 
-    def decode_all() -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.io.decode_png(encoded, channels=3), tf.zeros(2, tf.int32)
 
-    def warp(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], origin: NDArray[np.int32]) -> NDArray[np.uint8]:
-        return crop(pixels, shifted(matrix, origin), input_shape)
+def _cut(
+    records: RecordsInfo,
+    people: dict[str, tf.Tensor],
+    input_shape: InputShape,
+    place: Callable[..., tuple[Matrix, Keypoints]],
+    *more: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Cut the crops of some people, all in one call of Python: calls cost more than what is between them.
 
-    pixels, origin = tf.cond(tf.io.is_jpeg(encoded), decode_window, decode_all)
-    image = tf.numpy_function(warp, [pixels, matrix, origin], tf.uint8, stateful=False)
-    return tf.ensure_shape(image, (*input_shape, 3))
+    Args:
+        records: whose records they are.
+        people: what ``parse`` gives, of P people.
+        input_shape: height H and width W of a crop in pixels.
+        place: gives a person's matrix (2, 3) and keypoints (K, 3), from box, keypoints and what ``more`` holds.
+        more: tensors (P, ...) of which ``place`` is given each person's.
+
+    Returns:
+        Images (P, H, W, 3) uint8, keypoints (P, K, 3) float32 and matrices (P, 2, 3) float64.
+    """
+    cut_one = cut_whole if records.crops is None else cut_part
+
+    def cut(
+        encoded: NDArray[np.object_], placements: NDArray[np.float32], *given: NDArray[Any]
+    ) -> tuple[NDArray[np.uint8], Keypoints, Matrix]:
+        images = aligned((len(encoded), *input_shape, 3))
+        matrices = np.empty((len(encoded), 2, 3))
+        keypoints = np.empty((len(encoded), records.schema.count, 3), np.float32)
+        for index, of_person in enumerate(zip(*given, strict=True)):
+            matrices[index], keypoints[index] = place(*of_person)
+            cut_one(encoded[index], placements[index], matrices[index], images[index])
+        return images, keypoints, matrices
+
+    given = [people[name] for name in ("image", "placement", "box", "keypoints")]
+    outputs = (tf.uint8, tf.float32, tf.float64)
+    images, keypoints, matrices = tf.numpy_function(cut, [*given, *more], outputs, stateful=False)
+    count = people["image"].shape[0]
+    return (
+        tf.ensure_shape(images, (count, *input_shape, 3)),
+        tf.ensure_shape(keypoints, (count, records.schema.count, 3)),
+        tf.ensure_shape(matrices, (count, 2, 3)),
+    )
+
+
+def _in_chunks(people: tf.data.Dataset, load: Callable[..., Any], batch_size: int, *, whole: bool) -> tf.data.Dataset:
+    """Load people some at a time and give batches; a last one that is not full is left out where they are to be whole.
+
+    So many people as are loaded at a time share the costs of a call, and few enough that all cores have some.
+    """
+    chunk = min(batch_size, _CHUNK)
+    chunks = people.batch(chunk, drop_remainder=whole and chunk == batch_size).map(
+        load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+    return chunks if chunk == batch_size else chunks.rebatch(batch_size, drop_remainder=whole)
 
 
 def _filled(batch_size: int, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

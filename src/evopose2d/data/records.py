@@ -1,20 +1,24 @@
-"""TFRecord files: one record for each person, holding the encoded image that the person is in."""
+"""TFRecord files: one record for each person, holding the encoded image that the person is in, or a part of it."""
 
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from evopose2d.config.schema import DatasetConfig, RecordsConfig
+from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig
 from evopose2d.data import coco
 from evopose2d.data.coco import CocoFile, ImageEntry, Person
+from evopose2d.data.geometry import crop, crop_window, shifted
 from evopose2d.data.shards import RecordsInfo, remove_records, shard_path, write_info
+from evopose2d.data.surroundings import encode_part, keep, surroundings
 from evopose2d.errors import DataError
 from evopose2d.files import replacing
 from evopose2d.keypoints import KeypointSchema
@@ -22,8 +26,20 @@ from evopose2d.keypoints import KeypointSchema
 _log = logging.getLogger(__name__)
 
 
-def encode(person: Person, image: bytes) -> bytes:
-    """Serialise a person and the encoded image (JPEG, PNG) to one record; equal input gives equal bytes."""
+_WHOLE = (0.0, 0.0, 1.0)
+_JPEG = b"\xff\xd8\xff"  # what such files begin with
+# The method that the published networks were trained with: another one costs them AP.
+_DCT_METHOD = "INTEGER_FAST"
+
+
+def encode(person: Person, image: bytes, placement: Sequence[float] = _WHOLE) -> bytes:
+    """Serialise a person and an encoded image (JPEG, PNG) to one record; equal input gives equal bytes.
+
+    Args:
+        person: whose record it is.
+        image: the image, or the part of it that is kept.
+        placement: x, y and scale of that part (``surroundings``); a whole image's is not written.
+    """
     feature = tf.train.Feature
     features = {
         "image": feature(bytes_list=tf.train.BytesList(value=[image])),
@@ -33,26 +49,44 @@ def encode(person: Person, image: bytes) -> bytes:
         "keypoints": feature(float_list=tf.train.FloatList(value=person.keypoints.ravel())),
         "score": feature(float_list=tf.train.FloatList(value=[person.score])),
     }
+    if tuple(placement) != _WHOLE:
+        features["placement"] = feature(float_list=tf.train.FloatList(value=placement))
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
 
-def parse(record: tf.Tensor, keypoint_count: int) -> dict[str, tf.Tensor]:
-    """Parse a record that ``encode`` made.
+def encode_surroundings(person: Person, image: bytes, crops: CropsConfig, schema: KeypointSchema) -> bytes:
+    """Serialise a person and the part of an encoded image that crops of the person can show.
 
     Args:
-        record: scalar string.
+        person: whose record it is.
+        image: the whole image, JPEG or PNG.
+        crops: what the part has to cover, and its JPEG quality.
+        schema: the person's keypoints.
+    """
+    pixels = decode(image)
+    part = surroundings(person.box, person.keypoints, pixels.shape, crops, schema)
+    return encode(person, encode_part(keep(pixels, part), crops.quality), part.placement)
+
+
+def parse(records: tf.Tensor, keypoint_count: int) -> dict[str, tf.Tensor]:
+    """Parse records that ``encode`` made, one or many.
+
+    Args:
+        records: (...) string; scalar or of one axis.
         keypoint_count: K.
 
     Returns:
-        ``image`` scalar string (encoded), ``image_id`` and ``annotation_id`` scalar int64, ``box`` (4,)
-        float32 and ``keypoints`` (K, 3) float32 in image pixels, ``score`` scalar float32.
+        ``image`` (...) string, encoded; ``placement`` (..., 3) float32, x, y and scale of the part of the image that
+        it is; ``image_id`` and ``annotation_id`` (...) int64; ``box`` (..., 4) float32 and ``keypoints`` (..., K, 3)
+        float32 in pixels of the whole image; ``score`` (...) float32.
     """
     scalar: list[int] = []
-    return tf.io.parse_single_example(
-        record,
+    return tf.io.parse_example(
+        records,
         {
             "image": tf.io.FixedLenFeature(scalar, tf.string),
+            "placement": tf.io.FixedLenFeature([3], tf.float32, _WHOLE),
             "image_id": tf.io.FixedLenFeature(scalar, tf.int64),
             "annotation_id": tf.io.FixedLenFeature(scalar, tf.int64),
             "box": tf.io.FixedLenFeature([4], tf.float32),
@@ -60,6 +94,36 @@ def parse(record: tf.Tensor, keypoint_count: int) -> dict[str, tf.Tensor]:
             "score": tf.io.FixedLenFeature(scalar, tf.float32),
         },
     )
+
+
+def decode(encoded: bytes) -> NDArray[np.uint8]:
+    """Decode a whole image, JPEG or PNG: (any height, any width, 3) uint8 RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: it is corrupt, cut short or neither.
+    """
+    if encoded.startswith(_JPEG):
+        return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT_METHOD).numpy()
+    return tf.io.decode_png(encoded, channels=3).numpy()
+
+
+def cut_whole(
+    encoded: bytes, _: NDArray[np.float32], matrix: NDArray[np.float64], crop_pixels: NDArray[np.uint8]
+) -> None:
+    """Cut a crop out of a whole encoded image; of a JPEG, decode what the crop shows alone.
+
+    Args:
+        encoded: JPEG or PNG.
+        matrix: (2, 3), image pixels to crop pixels.
+        crop_pixels: (H, W, 3) uint8 RGB, written to.
+    """
+    input_shape = crop_pixels.shape[:2]
+    if encoded.startswith(_JPEG):
+        window = crop_window(matrix, tf.io.extract_jpeg_shape(encoded).numpy(), input_shape)
+        pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method=_DCT_METHOD).numpy()
+        crop(pixels, shifted(matrix, window[1::-1]), input_shape, crop_pixels)
+    else:
+        crop(tf.io.decode_png(encoded, channels=3).numpy(), matrix, input_shape, crop_pixels)
 
 
 def write_records(
@@ -84,6 +148,7 @@ def write_records(
     if not usable:
         raise DataError(f"{folder}: nobody to write, {len(people)} people given, all of them in bad images")
     remove_records(folder)
+    crops = config.crops if config.content == "crops" else None
     size = config.people_per_shard
     shards = [usable[start : start + size] for start in range(0, len(usable), size)]
     with (
@@ -91,7 +156,8 @@ def write_records(
         tqdm(total=len(usable), desc=f"write {folder.name}", unit="person", disable=None) as progress,
     ):
         paths = [shard_path(folder, index, len(shards)) for index in range(len(shards))]
-        for written in pool.map(partial(_write_shard, images_dir=images_dir), paths, shards):
+        write = partial(_write_shard, images_dir=images_dir, crops=crops, schema=schema)
+        for written in pool.map(write, paths, shards):
             progress.update(written)
     info = RecordsInfo(
         folder=folder,
@@ -100,6 +166,7 @@ def write_records(
         skipped=len(people) - len(usable),
         shards=len(shards),
         schema=schema,
+        crops=crops,
     )
     write_info(info)
     _log.info("%s: %d people in %d images, %d skipped", folder, info.people, info.images, info.skipped)
@@ -109,6 +176,7 @@ def write_records(
 def write_all_records(dataset: DatasetConfig, config: RecordsConfig) -> dict[str, RecordsInfo]:
     """Write the records of every split that the dataset holds, below ``write_tfrecords.root``.
 
+    Where they hold crops, those of all splits but ``train`` are kept as they are judged, without room for augmentation.
     ``train`` (shuffled once, by ``write_tfrecords.seed``) and ``val`` need their annotation files;
     ``val-detections`` and ``test-dev`` are written where there are detections for them.
 
@@ -131,6 +199,7 @@ def write_all_records(dataset: DatasetConfig, config: RecordsConfig) -> dict[str
     order = np.random.default_rng(config.seed).permutation(len(people))
     people = [people[index] for index in order]
     written = {"train": write_records(people, root / "train2017", target / "train", config, schema)}
+    config = replace(config, crops=replace(config.crops, scale=0.0, rotation=0.0, half_body=False))
 
     val = _read_split(root, "val")
     if coco.keypoint_schema(val, dataset) != schema:
@@ -209,10 +278,13 @@ def _usable(people: Sequence[Person], images_dir: Path, config: RecordsConfig, l
     return [person for person in people if person.file_name not in complaints]
 
 
-def _write_shard(path: Path, people: Sequence[Person], images_dir: Path) -> int:
+def _write_shard(
+    path: Path, people: Sequence[Person], images_dir: Path, crops: CropsConfig | None, schema: KeypointSchema
+) -> int:
     with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
         for person in people:
-            writer.write(encode(person, (images_dir / person.file_name).read_bytes()))
+            image = (images_dir / person.file_name).read_bytes()
+            writer.write(encode(person, image) if crops is None else encode_surroundings(person, image, crops, schema))
     return len(people)
 
 

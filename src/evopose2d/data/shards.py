@@ -5,6 +5,8 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from evopose2d.config.coverage import check_covered
+from evopose2d.config.schema import AugmentationConfig, CropsConfig
 from evopose2d.errors import DataError
 from evopose2d.files import write_json
 from evopose2d.keypoints import KeypointSchema
@@ -23,6 +25,7 @@ class RecordsInfo:
         skipped: people left out because their image cannot be used.
         shards: number of files.
         schema: the keypoints.
+        crops: what the records' crops cover; None: they hold whole images, which cover anything.
     """
 
     folder: Path
@@ -31,6 +34,20 @@ class RecordsInfo:
     skipped: int
     shards: int
     schema: KeypointSchema
+    crops: CropsConfig | None = None
+
+    def check_covered(self, input_shape: tuple[int, int], augmentation: AugmentationConfig | None = None) -> None:
+        """Refuse to show more of the people than the records hold.
+
+        Args:
+            input_shape: height and width of the network's crops in pixels.
+            augmentation: how they are to be varied; None: not at all.
+
+        Raises:
+            ConfigError: one line with the key, the value received, what is allowed and how to allow more.
+        """
+        if self.crops is not None:
+            check_covered(self.crops, input_shape, augmentation, str(self.folder))
 
     @property
     def files(self) -> list[Path]:
@@ -45,13 +62,15 @@ def shard_path(folder: Path, index: int, shards: int) -> Path:
 
 def write_info(info: RecordsInfo) -> None:
     """Write ``info.json``, which declares the records complete; to be called after the last record file."""
-    content = {
+    content: dict[str, object] = {
         "people": info.people,
         "images": info.images,
         "skipped": info.skipped,
         "shards": info.shards,
         "keypoints": asdict(info.schema),
     }
+    if info.crops is not None:
+        content["crops"] = asdict(info.crops)
     write_json(info.folder / INFO_NAME, content)
 
 
@@ -65,7 +84,8 @@ def read_info(folder: Path) -> RecordsInfo:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         counts = {name: int(content[name]) for name in ("people", "images", "skipped", "shards")}
-        info = RecordsInfo(folder=folder, schema=_schema(content["keypoints"]), **counts)
+        crops = CropsConfig(**content["crops"]) if "crops" in content else None
+        info = RecordsInfo(folder=folder, schema=_schema(content["keypoints"]), crops=crops, **counts)
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: not found, the records are missing or incomplete; write them with write-tfrecords"

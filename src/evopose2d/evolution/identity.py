@@ -5,12 +5,12 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from evopose2d.config.schema import Params
+from evopose2d.config.schema import CropsConfig, Params
 from evopose2d.data.shards import INFO_NAME, RecordsInfo
 from evopose2d.errors import ConfigError, DataError, SearchError
 from evopose2d.evolution.store import writing
@@ -22,21 +22,26 @@ _VERSION = 1
 _GENERATIONS = "evolve.generations"
 _ABSENT = "absent"
 
-# Keys that change where and how fast a search runs, not what comes out; a path is not what lies there.
-_FREE = frozenset(
-    f"evolve.{name}"
-    for name in (
-        "root",
-        "workers",
-        "cpus",
-        "gpus",
-        "tpus",
-        "ray_address",
-        "attempts",
-        "tasks_per_worker",
-        "cache_megabytes",
+# Keys that change where and how fast a search runs, not what comes out; a path is not what lies there, and what the
+# records hold is told by themselves.
+_FREE = (
+    frozenset(
+        f"evolve.{name}"
+        for name in (
+            "root",
+            "workers",
+            "cpus",
+            "gpus",
+            "tpus",
+            "ray_address",
+            "attempts",
+            "tasks_per_worker",
+            "cache_megabytes",
+        )
     )
-) | {"dataset.root", "write_tfrecords.root", "write_tfrecords.workers", "model.genotype"}
+    | {"dataset.root", "write_tfrecords.root", "write_tfrecords.workers", "write_tfrecords.content", "model.genotype"}
+    | {f"write_tfrecords.crops.{item.name}" for item in fields(CropsConfig)}
+)
 _SECTIONS = ("dataset", "write_tfrecords", "model", "evolve")
 _SINGLE_KEYS = ("train.l2", "train.sigma", "train.shuffle_buffer", "accelerator.precision")
 

@@ -55,6 +55,8 @@ def run(
     check_search(params)
     root = Path(params.write_tfrecords.root)
     records = {name: read_info(root / name) for name in ("train", "val")}
+    for each in records.values():
+        each.check_covered((params.model.input_shape[0], params.model.input_shape[1]))
     keypoints = records["train"].schema.count
     files = store(Path(params.evolve.root))
     sampler = evolution_sampler(params, keypoints)
