@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from evopose2d.config.schema import CropsConfig
 from evopose2d.data.augmentation import Augmentation, augment
 from evopose2d.data.geometry import crop, crop_matrices, invert
-from evopose2d.data.surroundings import cut_part, encode_part, keep, placed, surroundings
+from evopose2d.data.surroundings import LOSSLESS, cut_part, encode_part, keep, placed, surroundings
 from evopose2d.keypoints import COCO_PERSON
 
 COVERED = CropsConfig(input_shape=[128, 96], scale=0.3, rotation=40.0, half_body=True, quality=90)
@@ -133,6 +133,9 @@ def test_encoding_gives_equal_bytes_and_nearly_equal_pixels():
     encoded = encode_part(pixels, 90)
     assert encode_part(pixels.copy(), 90) == encoded
     assert len(encode_part(pixels, 50)) < len(encoded)
+    kept = np.empty(pixels.shape, np.uint8)
+    cut_part(encode_part(pixels, LOSSLESS), np.array([0, 0, 1], np.float32), np.eye(2, 3), kept)
+    np.testing.assert_array_equal(kept, pixels)
     matrix, _ = augment(box, keypoints, SHAPE, Augmentation(1.2, 33, flip=True), COCO_PERSON, 1)
     found = np.empty((*SHAPE, 3), np.uint8)
     cut_part(encoded, np.array(part.placement, np.float32), matrix, found)

@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from evopose2d.config.schema import DatasetConfig, ModelConfig, RecordsConfig, SyntheticConfig
+from evopose2d.config.schema import CropsConfig, DatasetConfig, ModelConfig, RecordsConfig, SyntheticConfig
 from evopose2d.data.coco import read_coco
 from evopose2d.data.pipeline import evaluation_dataset
 from evopose2d.data.records import write_all_records
@@ -24,8 +25,7 @@ BATCH_SIZE = 32
 KEYPOINT_SCORE_THRESHOLD = 0.2
 
 
-@pytest.fixture(scope="module")
-def records(coco_sample, tmp_path_factory):
+def write(coco_sample, tmp_path_factory, content, input_shape):
     dataset = DatasetConfig(
         source=str(coco_sample),
         root=str(coco_sample),
@@ -40,8 +40,20 @@ def records(coco_sample, tmp_path_factory):
         bad_images="error",
         workers=2,
         seed=0,
+        content=content,
+        crops=CropsConfig(input_shape=input_shape, scale=0.3, rotation=40.0, half_body=False, quality=90),
     )
     return write_all_records(dataset, config)
+
+
+@pytest.fixture(scope="module")
+def records(coco_sample, tmp_path_factory, expected):
+    return write(coco_sample, tmp_path_factory, "images", expected["input"][:2])
+
+
+@pytest.fixture(scope="module")
+def crop_records(coco_sample, tmp_path_factory, expected):
+    return write(coco_sample, tmp_path_factory, "crops", expected["input"][:2])
 
 
 @pytest.fixture(scope="module")
@@ -66,22 +78,40 @@ def network(reference, expected):
     return built
 
 
-@pytest.mark.parametrize(
-    ("boxes", "flip_test", "split"), [("annotations", False, "val"), ("detections", True, "val-detections")]
-)
-def test_the_average_precision_is_the_originals(coco_sample, records, network, expected, boxes, flip_test, split):
-    info = records[split]
-    reached = expected["results"][f"boxes={boxes},flip={flip_test}"]
-    input_shape = tuple(expected["input"][:2])
+def judged(coco_sample, network, info, input_shape, *, flip_test):
+    """Give predictions, the number of results and the average precision."""
     stride = input_shape[0] // network.output_shape[1]
     predictor = PosePredictor(network, info.schema.flip_permutation, Decoding(flip_test), sigma=2.0, stride=stride)
-
     people = predict_people(predictor, evaluation_dataset(info, input_shape, batch_size=BATCH_SIZE), info.people)
     scores = person_scores(people.keypoints[..., 2], people.box_score, KEYPOINT_SCORE_THRESHOLD)
     results = coco_results(people.image_id, people.keypoints, scores)
     coco = read_coco(coco_sample / "annotations" / "person_keypoints_val2017.json")
-    measured = evaluate_results(coco, results, info.schema.sigmas)
+    return people, len(results), evaluate_results(coco, results, info.schema.sigmas).figures["AP"]
 
-    assert len(results) == reached["n"]
-    assert measured.figures["AP"] == pytest.approx(reached["AP"], abs=0.005)
+
+@pytest.mark.parametrize(
+    ("boxes", "flip_test", "split"), [("annotations", False, "val"), ("detections", True, "val-detections")]
+)
+def test_the_average_precision_is_the_originals(coco_sample, records, network, expected, boxes, flip_test, split):
+    reached = expected["results"][f"boxes={boxes},flip={flip_test}"]
+    input_shape = tuple(expected["input"][:2])
+    people, results, ap = judged(coco_sample, network, records[split], input_shape, flip_test=flip_test)
+    assert results == reached["n"]
+    assert ap == pytest.approx(reached["AP"], abs=0.005)
     assert (people.val_loss is None) == (boxes == "detections")
+
+
+def test_records_of_crops_change_no_average_precision(coco_sample, records, crop_records, network, expected):
+    input_shape = tuple(expected["input"][:2])
+    whole, crops = (
+        judged(coco_sample, network, each["val"], input_shape, flip_test=True) for each in (records, crop_records)
+    )
+    assert crops[1] == whole[1]
+    assert crops[2] == pytest.approx(whole[2], abs=0.002)
+    np.testing.assert_allclose(crops[0].loss, whole[0].loss, atol=0.05)
+
+
+def test_records_of_crops_take_a_fifth_of_the_disk_at_most(records, crop_records):
+    for split, info in records.items():
+        whole, crops = (sum(file.stat().st_size for file in each.files) for each in (info, crop_records[split]))
+        assert crops <= whole / 5

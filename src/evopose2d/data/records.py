@@ -18,7 +18,7 @@ from evopose2d.data import coco
 from evopose2d.data.coco import CocoFile, ImageEntry, Person
 from evopose2d.data.geometry import crop, crop_window, shifted
 from evopose2d.data.shards import RecordsInfo, remove_records, shard_path, write_info
-from evopose2d.data.surroundings import encode_part, keep, surroundings
+from evopose2d.data.surroundings import LOSSLESS, encode_part, keep, surroundings
 from evopose2d.errors import DataError
 from evopose2d.files import replacing
 from evopose2d.keypoints import KeypointSchema
@@ -176,9 +176,10 @@ def write_records(
 def write_all_records(dataset: DatasetConfig, config: RecordsConfig) -> dict[str, RecordsInfo]:
     """Write the records of every split that the dataset holds, below ``write_tfrecords.root``.
 
-    Where they hold crops, those of all splits but ``train`` are kept as they are judged, without room for augmentation.
     ``train`` (shuffled once, by ``write_tfrecords.seed``) and ``val`` need their annotation files;
-    ``val-detections`` and ``test-dev`` are written where there are detections for them.
+    ``val-detections`` and ``test-dev`` are written where there are detections for them. Where records hold crops, those
+    of all splits but ``train`` are kept without room for augmentation and without loss: networks are judged as on whole
+    images.
 
     Args:
         dataset: ``dataset`` of ``params.yaml``.
@@ -199,7 +200,8 @@ def write_all_records(dataset: DatasetConfig, config: RecordsConfig) -> dict[str
     order = np.random.default_rng(config.seed).permutation(len(people))
     people = [people[index] for index in order]
     written = {"train": write_records(people, root / "train2017", target / "train", config, schema)}
-    config = replace(config, crops=replace(config.crops, scale=0.0, rotation=0.0, half_body=False))
+    judged = replace(config.crops, scale=0.0, rotation=0.0, half_body=False, quality=LOSSLESS)
+    config = replace(config, crops=judged)
 
     val = _read_split(root, "val")
     if coco.keypoint_schema(val, dataset) != schema:

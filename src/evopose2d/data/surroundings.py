@@ -17,6 +17,9 @@ from evopose2d.data.augmentation import half_body_crop
 from evopose2d.data.geometry import InputShape, center_and_scale, crop
 from evopose2d.keypoints import KeypointSchema
 
+LOSSLESS = 101
+"""A quality above all of JPEG's."""
+
 _MARGIN = 2  # kept pixels beyond what crops show: interpolation reads the pixels around a point
 _BLOCK = 8  # pixels: a JPEG that is cut where its blocks meet loses half as much when it is encoded again
 _FINEST = 2  # times the resolution of the person's crop: a half body of few keypoints asks for more, to little use
@@ -93,15 +96,23 @@ def keep(image: NDArray[np.uint8], part: Surroundings) -> NDArray[np.uint8]:
 
 
 def encode_part(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    """Encode a part (any height, any width, 3) uint8 RGB as JPEG of a quality 1 .. 100; equal input, equal bytes."""
+    """Encode a part of an image; equal input gives equal bytes.
+
+    Args:
+        pixels: (any height, any width, 3) uint8 RGB.
+        quality: of a JPEG, 1 .. 100; ``LOSSLESS`` gives a WebP without loss.
+    """
     options = {
         cv2.IMWRITE_JPEG_QUALITY: quality,
         cv2.IMWRITE_JPEG_OPTIMIZE: 1,
         # Colours at full resolution, as COCO's images have them.
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     }
+    if quality == LOSSLESS:
+        options = {cv2.IMWRITE_WEBP_QUALITY: quality}
+    suffix = ".webp" if quality == LOSSLESS else ".jpg"
     flat = [number for option in options.items() for number in option]
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flat)
+    _, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flat)
     return encoded.tobytes()
 
 
