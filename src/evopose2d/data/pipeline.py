@@ -1,8 +1,6 @@
 """From records to batches, with tf.data: uint8 crops and keypoints. The rest is computed on the device."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,18 +9,12 @@ from numpy.typing import NDArray
 
 from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data.augmentation import Augmentation, augment, draw_augmentation, draw_flip
-from evopose2d.data.crops import TrainingCrops, aligned
+from evopose2d.data.crops import TrainingCrops
+from evopose2d.data.cutting import Box, Keypoints, Matrix, cut_people, in_chunks
 from evopose2d.data.epochs import epochs_of_places, epochs_of_records, ordered_people
 from evopose2d.data.geometry import InputShape, crop_matrices, mask_outside, transform_keypoints
-from evopose2d.data.records import cut_whole, parse
+from evopose2d.data.records import parse
 from evopose2d.data.shards import RecordsInfo
-from evopose2d.data.surroundings import cut_part
-
-_CHUNK = 16  # people that are loaded at a time
-
-Box = NDArray[np.float32]
-Keypoints = NDArray[np.float32]
-Matrix = NDArray[np.float64]
 
 
 def steps_per_epoch(records: RecordsInfo, batch_size: int) -> int:
@@ -77,7 +69,7 @@ def training_dataset(
     )
     if crops is None:
         load = partial(_load_training, records, input_shape, augmentation, seed)
-        batches = _in_chunks(ordered, load, batch_size, whole=True)
+        batches = in_chunks(records, ordered, load, batch_size, whole=True)
     else:
         gather = partial(_gather, crops, input_shape, augmentation, seed)
         places = ordered.batch(batch_size, drop_remainder=True)
@@ -107,7 +99,9 @@ def evaluation_dataset(
     records.check_covered(input_shape)
     _leave_threads_to_tf_data()
     people = tf.data.TFRecordDataset([str(file) for file in records.files])
-    batches = _in_chunks(people, partial(_load_evaluation, records, input_shape, centred), batch_size, whole=False)
+    batches = in_chunks(
+        records, people, partial(_load_evaluation, records, input_shape, centred), batch_size, whole=False
+    )
     return batches.map(partial(_filled, batch_size)).prefetch(tf.data.AUTOTUNE)
 
 
@@ -128,7 +122,7 @@ def cuttings_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_siz
     _leave_threads_to_tf_data()
     files = tf.data.Dataset.from_tensor_slices([str(file) for file in records.files]).enumerate()
     people = files.flat_map(lambda shard, file: tf.data.TFRecordDataset(file).map(lambda record: (shard, record)))
-    batches = _in_chunks(people, partial(_load_cuttings, records, input_shape), batch_size, whole=False)
+    batches = in_chunks(records, people, partial(_load_cuttings, records, input_shape), batch_size, whole=False)
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
@@ -151,7 +145,7 @@ def _load_training(
         return augment(box, keypoints, input_shape, drawn, records.schema, config.half_body_keypoints)
 
     people = parse(encoded, records.schema.count)
-    images, keypoints, _ = _cut(records, people, input_shape, place, epochs, positions)
+    images, keypoints, _ = cut_people(records, people, input_shape, place, epochs, positions)
     return images, keypoints
 
 
@@ -189,8 +183,8 @@ def _load_cuttings(
 
     people = parse(encoded, records.schema.count)
     wider = (input_shape[0], input_shape[1] + 1)
-    images, keypoints, _ = _cut(records, people, wider, partial(place, False))
-    mirrored, mirrored_keypoints, _ = _cut(records, people, input_shape, partial(place, True))
+    images, keypoints, _ = cut_people(records, people, wider, partial(place, False))
+    mirrored, mirrored_keypoints, _ = cut_people(records, people, input_shape, partial(place, True))
     return {
         "shard": shards,
         "wider": images,
@@ -208,64 +202,9 @@ def _load_evaluation(
         return matrix, mask_outside(transform_keypoints(keypoints, matrix), input_shape)
 
     people = parse(encoded, records.schema.count)
-    images, keypoints, matrices = _cut(records, people, input_shape, place)
+    images, keypoints, matrices = cut_people(records, people, input_shape, place)
     kept = {name: people[name] for name in ("image_id", "annotation_id", "box", "score")}
     return kept | {"images": images, "keypoints": keypoints, "matrix": matrices}
-
-
-def _cut(
-    records: RecordsInfo,
-    people: dict[str, tf.Tensor],
-    input_shape: InputShape,
-    place: Callable[..., tuple[Matrix, Keypoints]],
-    *more: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Cut the crops of some people, all in one call of Python: calls cost more than what is between them.
-
-    Args:
-        records: whose records they are.
-        people: what ``parse`` gives, of P people.
-        input_shape: height H and width W of a crop in pixels.
-        place: gives a person's matrix (2, 3) and keypoints (K, 3), from box, keypoints and what ``more`` holds.
-        more: tensors (P, ...) of which ``place`` is given each person's.
-
-    Returns:
-        Images (P, H, W, 3) uint8, keypoints (P, K, 3) float32 and matrices (P, 2, 3) float64.
-    """
-    cut_one = cut_whole if records.crops is None else cut_part
-
-    def cut(
-        encoded: NDArray[np.object_], placements: NDArray[np.float32], *given: NDArray[Any]
-    ) -> tuple[NDArray[np.uint8], Keypoints, Matrix]:
-        images = aligned((len(encoded), *input_shape, 3))
-        matrices = np.empty((len(encoded), 2, 3))
-        keypoints = np.empty((len(encoded), records.schema.count, 3), np.float32)
-        for index, of_person in enumerate(zip(*given, strict=True)):
-            matrices[index], keypoints[index] = place(*of_person)
-            cut_one(encoded[index], placements[index], matrices[index], images[index])
-        return images, keypoints, matrices
-
-    given = [people[name] for name in ("image", "placement", "box", "keypoints")]
-    outputs = (tf.uint8, tf.float32, tf.float64)
-    images, keypoints, matrices = tf.numpy_function(cut, [*given, *more], outputs, stateful=False)
-    count = people["image"].shape[0]
-    return (
-        tf.ensure_shape(images, (count, *input_shape, 3)),
-        tf.ensure_shape(keypoints, (count, records.schema.count, 3)),
-        tf.ensure_shape(matrices, (count, 2, 3)),
-    )
-
-
-def _in_chunks(people: tf.data.Dataset, load: Callable[..., Any], batch_size: int, *, whole: bool) -> tf.data.Dataset:
-    """Load people some at a time and give batches; a last one that is not full is left out where they are to be whole.
-
-    So many people as are loaded at a time share the costs of a call, and few enough that all cores have some.
-    """
-    chunk = min(batch_size, _CHUNK)
-    chunks = people.batch(chunk, drop_remainder=whole and chunk == batch_size).map(
-        load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
-    return chunks if chunk == batch_size else chunks.rebatch(batch_size, drop_remainder=whole)
 
 
 def _filled(batch_size: int, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

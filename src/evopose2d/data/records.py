@@ -16,7 +16,6 @@ from tqdm import tqdm
 from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig
 from evopose2d.data import coco
 from evopose2d.data.coco import CocoFile, ImageEntry, Person
-from evopose2d.data.geometry import crop, crop_window, shifted
 from evopose2d.data.shards import RecordsInfo, remove_records, shard_path, write_info
 from evopose2d.data.surroundings import LOSSLESS, encode_part, keep, surroundings
 from evopose2d.errors import DataError
@@ -27,9 +26,8 @@ _log = logging.getLogger(__name__)
 
 
 _WHOLE = (0.0, 0.0, 1.0)
-_JPEG = b"\xff\xd8\xff"  # what such files begin with
-# The method that the published networks were trained with: another one costs them AP.
-_DCT_METHOD = "INTEGER_FAST"
+DCT_METHOD = "INTEGER_FAST"
+"""How the dataset's JPEGs are decoded, as for the published networks: another method costs them AP."""
 
 
 def encode(person: Person, image: bytes, placement: Sequence[float] = _WHOLE) -> bytes:
@@ -102,28 +100,9 @@ def decode(encoded: bytes) -> NDArray[np.uint8]:
     Raises:
         tf.errors.InvalidArgumentError: it is corrupt, cut short or neither.
     """
-    if encoded.startswith(_JPEG):
-        return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT_METHOD).numpy()
+    if tf.io.is_jpeg(encoded):
+        return tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD).numpy()
     return tf.io.decode_png(encoded, channels=3).numpy()
-
-
-def cut_whole(
-    encoded: bytes, _: NDArray[np.float32], matrix: NDArray[np.float64], crop_pixels: NDArray[np.uint8]
-) -> None:
-    """Cut a crop out of a whole encoded image; of a JPEG, decode what the crop shows alone.
-
-    Args:
-        encoded: JPEG or PNG.
-        matrix: (2, 3), image pixels to crop pixels.
-        crop_pixels: (H, W, 3) uint8 RGB, written to.
-    """
-    input_shape = crop_pixels.shape[:2]
-    if encoded.startswith(_JPEG):
-        window = crop_window(matrix, tf.io.extract_jpeg_shape(encoded).numpy(), input_shape)
-        pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method=_DCT_METHOD).numpy()
-        crop(pixels, shifted(matrix, window[1::-1]), input_shape, crop_pixels)
-    else:
-        crop(tf.io.decode_png(encoded, channels=3).numpy(), matrix, input_shape, crop_pixels)
 
 
 def write_records(
