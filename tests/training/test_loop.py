@@ -60,6 +60,12 @@ def test_finished_run_is_not_trained_again(make_task, tmp_path: Path):
     assert train(make_task(), _CPU, tmp_path).epochs == first.epochs
 
 
+def test_run_that_need_not_be_resumed_leaves_the_best_weights_alone(make_task, tmp_path: Path):
+    result = train(make_task(), _CPU, tmp_path, resumable=False)
+    assert list(tmp_path.iterdir()) == [result.best_weights]
+    assert result.epochs
+
+
 def test_loss_that_is_no_number_stops_with_advice(make_task, tmp_path: Path):
     with pytest.raises(TrainingError, match=r"epoch 1, step \d.*train\.learning_rate"):
         train(make_task(learning_rate=1e30, steps=8), _CPU, tmp_path)

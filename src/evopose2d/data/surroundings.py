@@ -21,7 +21,7 @@ LOSSLESS = 101
 """A quality above all of JPEG's."""
 
 _MARGIN = 2  # kept pixels beyond what crops show: interpolation reads the pixels around a point
-_BLOCK = 8  # pixels: a JPEG that is cut where its blocks meet loses half as much when it is encoded again
+_BLOCK = 16  # pixels: a JPEG that is cut where its blocks meet loses half as much when it is encoded again
 _FINEST = 2  # times the resolution of the person's crop: a half body of few keypoints asks for more, to little use
 
 
@@ -105,8 +105,8 @@ def encode_part(pixels: NDArray[np.uint8], quality: int) -> bytes:
     options = {
         cv2.IMWRITE_JPEG_QUALITY: quality,
         cv2.IMWRITE_JPEG_OPTIMIZE: 1,
-        # Colours at full resolution, as COCO's images have them.
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        # Colours at half the resolution take a third less time to decode, for half a grey level.
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
     }
     if quality == LOSSLESS:
         options = {cv2.IMWRITE_WEBP_QUALITY: quality}

@@ -97,6 +97,7 @@ def _train(
         folder,
         hopeless=lambda epochs: exceeds(epochs, parameters, spec.limits, params.evolve),
         on_step=lambda loss: observe(STEP),
+        resumable=False,
     )
     return result, result.best_weights.read_bytes(), records.schema.count
 

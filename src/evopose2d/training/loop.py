@@ -53,6 +53,8 @@ def train(
     on_epoch: Callable[[EpochResult], None] = lambda epoch: None,
     hopeless: Callable[[tuple[EpochResult, ...]], bool] = lambda epochs: False,
     on_step: Callable[[float], None] = lambda loss: None,
+    *,
+    resumable: bool = True,
 ) -> TrainingResult:
     """Train from the last saved epoch, or from the network's weights as they are, to the last epoch.
 
@@ -63,6 +65,7 @@ def train(
         on_epoch: told of every epoch once it is saved.
         hopeless: tells after each epoch, from all so far, whether to train no further.
         on_step: told of every step's loss, the mean over the epoch so far.
+        resumable: save the state after each epoch, which waits for the disk.
 
     Returns:
         Every epoch of the run, with the weights of the best one. The same inputs on the same device give the
@@ -73,8 +76,8 @@ def train(
     """
     with accelerator.scope():
         model = trainable(task.network, task.config, task.steps_per_epoch, jit_compile=accelerator.jit_compile)
-    state_file, best_weights = folder / "state.npz", folder / "best.weights.h5"
-    epochs = load_state(state_file, model)
+    state_file, best_weights = folder / "state.npz" if resumable else None, folder / "best.weights.h5"
+    epochs = () if state_file is None else load_state(state_file, model)
     first_epoch = len(epochs)
     if first_epoch:
         logger.info("going on after epoch %d of %d", first_epoch, task.config.epochs)
@@ -140,7 +143,7 @@ class _Progress(keras.callbacks.Callback):
         self,
         task: TrainingTask,
         epochs: tuple[EpochResult, ...],
-        state_file: Path,
+        state_file: Path | None,
         best_weights: Path,
         on_epoch: Callable[[EpochResult], None],
         hopeless: Callable[[tuple[EpochResult, ...]], bool],
@@ -195,7 +198,8 @@ class _Progress(keras.callbacks.Callback):
         if all(val_loss < earlier.val_loss for earlier in self.epochs):
             save_weights(self._task.network, self._best_weights)
         self.epochs = (*self.epochs, result)
-        save_state(self._state_file, self.epochs, self.model)
+        if self._state_file is not None:
+            save_state(self._state_file, self.epochs, self.model)
         self._on_epoch(result)
         if self._hopeless(self.epochs):
             self.model.stop_training = True
