@@ -104,10 +104,10 @@ def test_a_part_is_cut_at_the_crops_resolution_and_never_enlarged():
     assert large.scale == pytest.approx(128 / 400 / 1.25)
     small = surroundings(np.array([111, 53, 30, 40], np.float32), keypoints, (600, 800), COVERED, COCO_PERSON)
     assert small.scale == 1
-    assert small.x % 8 == small.y % 8 == 0
+    assert small.x % 16 == small.y % 16 == 0
     # 128 x 96 turned by 37 degrees is 160 high, by 53 degrees 160 wide.
     turned = 160 * 40 / 128 * 1.25 * 1.3
-    assert turned <= small.height <= turned + 14 and turned <= small.width <= turned + 14
+    assert turned <= small.height <= turned + 22 and turned <= small.width <= turned + 22
 
 
 def test_half_a_body_asks_for_a_finer_and_a_wider_part():
@@ -139,4 +139,4 @@ def test_encoding_gives_equal_bytes_and_nearly_equal_pixels():
     matrix, _ = augment(box, keypoints, SHAPE, Augmentation(1.2, 33, flip=True), COCO_PERSON, 1)
     found = np.empty((*SHAPE, 3), np.uint8)
     cut_part(encoded, np.array(part.placement, np.float32), matrix, found)
-    assert 0 < np.abs(crop(image, matrix, SHAPE).astype(int) - found).mean() < 2.0
+    assert 0 < np.abs(crop(image, matrix, SHAPE).astype(int) - found).mean() < 4.0
