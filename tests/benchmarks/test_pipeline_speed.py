@@ -136,6 +136,6 @@ def test_crop_records_hold_the_same_people_in_the_same_order(records, tmp_path):
     for whole, part in zip(*(evaluation_dataset(info, SHAPE, batch_size=8) for info in (records, crops)), strict=True):
         for name in whole.keys() - {"images"}:
             np.testing.assert_array_equal(whole[name], part[name])
-        assert np.abs(np.asarray(whole["images"], int) - np.asarray(part["images"], int)).mean() < 2
+        assert np.abs(np.asarray(whole["images"], int) - np.asarray(part["images"], int)).mean() < 4
     with pytest.raises(DataError, match="must hold whole images"):
         rewritten(crops, tmp_path / "again", covered)

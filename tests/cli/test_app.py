@@ -65,3 +65,39 @@ def test_set_adds_to_the_other_overrides(project_root: Path):
 
     params = load_settings(project_root / "params.yaml", ["train.epochs=3"], "train.seed=7 model.head_channels=8")
     assert (params.train.epochs, params.train.seed, params.model.head_channels) == (3, 7, 8)
+
+
+@pytest.mark.parametrize(
+    ("made_of_it", "status", "said"),
+    [
+        ("raise RuntimeError('a library failed') from None", 130, "the same command goes on"),
+        ("sys.exit(1)", 130, "the same command goes on"),
+        ("sys.exit(0)", 0, ""),
+    ],
+)
+def test_an_interrupt_is_told_whatever_a_library_makes_of_it(made_of_it, status, said):
+    code = f"""
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from evopose2d import cli
+def app():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        {made_of_it}
+cli.app = app
+cli.main()
+"""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == status, finished.stderr
+    assert said in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_an_error_without_an_interrupt_is_shown():
+    code = (
+        "from evopose2d import cli\ndef app():\n    raise RuntimeError('a mistake of ours')\ncli.app = app\ncli.main()"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 1
+    assert "RuntimeError: a mistake" in finished.stderr
