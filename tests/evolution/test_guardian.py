@@ -17,6 +17,27 @@ with Guardian() as guardian:
     time.sleep(300)
 """
 
+UNQUIET_DRIVER = """
+import os, threading
+from evopose2d.evolution.guardian import Guardian
+
+def set_variables(done):
+    while not done.is_set():
+        for number in range(100):
+            os.putenv(f"VARIABLE{number}", "set")
+        for number in range(100):
+            os.unsetenv(f"VARIABLE{number}")
+
+done = threading.Event()
+threading.Thread(target=set_variables, args=[done]).start()
+try:
+    for _ in range(15):
+        with Guardian():
+            pass
+finally:
+    done.set()
+"""
+
 
 def ended(pid: int) -> bool:
     try:
@@ -56,3 +77,7 @@ def test_other_processes_are_left_alone():
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+def test_it_starts_while_other_threads_set_environment_variables():
+    subprocess.run([sys.executable, "-c", UNQUIET_DRIVER], check=True, timeout=600)

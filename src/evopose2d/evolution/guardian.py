@@ -35,7 +35,9 @@ class Guardian:
         # Its own session, so that Ctrl-C does not reach it. It reads the end of a pipe that this process holds:
         # however this process dies, the system closes it.
         command = [sys.executable, "-m", "evopose2d.evolution.guardian", self.mark]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        # A copy of the environment: another thread that sets a variable moves the environment of this process while
+        # the new one's is read from it, which then does not start (EFAULT).
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ.copy(), start_new_session=True)
         os.environ[_MARK] = self.mark
         return self
 

@@ -1,5 +1,6 @@
 """Which data and which code a run used."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,6 +20,7 @@ def git_commit() -> str:
             capture_output=True,
             text=True,
             check=True,
+            env=os.environ.copy(),  # other threads may set variables meanwhile
         )
     except (OSError, subprocess.CalledProcessError):
         return ""
