@@ -5,6 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -12,9 +13,14 @@ from typer.testing import CliRunner
 from evopose2d.cli.app import app
 from evopose2d.cli.results import next_steps
 from evopose2d.config.loading import load_params
-from evopose2d.errors import ConfigError, SearchError
+from evopose2d.errors import ConfigError, DataError, SearchError
 from evopose2d.evolution import search
 from evopose2d.evolution.archive import read_search
+from evopose2d.evolution.finished_network import finished_network
+from evopose2d.keypoints import COCO_PERSON
+from evopose2d.networks.build import build_network
+from evopose2d.stages.pose_model import load_pose_model
+from evopose2d.weights import save_weights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evolution"))
 from search_doubles import InlineEngine, Trainer, make_params
@@ -107,9 +113,39 @@ def test_best_takes_any_individual_that_was_trained(project: Path, finished: Pat
     assert "got individual 3, trained are 0, 1, 2, 4" in str(failed.exception)
 
 
-def test_best_writes_one_only(project: Path):
-    refused = invoke("evolve", "best", "--write", "--count", "2")
+@pytest.mark.parametrize("option", [["--write"], ["--model", "best"]])
+def test_best_writes_one_only(project: Path, option: list[str]):
+    refused = invoke("evolve", "best", *option, "--count", "2")
     assert isinstance(refused.exception, ConfigError)
+    assert option[0] in str(refused.exception)
+
+
+def test_best_writes_a_network_to_be_used(project: Path, finished: Path):
+    """The stand-in trainer gives no weights: they are put in the best one's place."""
+    archive = read_search(finished / "search")
+    best = archive.best(1)[0]
+    known = finished_network(make_params(finished), archive, archive.results[best.number])
+    trained = build_network(known.model, 17, seed=1)
+    kept = Path(known.weights).read_bytes()
+    try:
+        save_weights(trained, Path(known.weights))
+        written = invoke("evolve", "best", "--model", "models/best", f"write_tfrecords.root={finished / 'records'}")
+    finally:
+        Path(known.weights).write_bytes(kept)
+    assert written.exit_code == 0, written.output
+    model = load_pose_model(Path("models/best"))
+    assert model.config.genotype == best.genotype.to_lists()
+    assert model.keypoints == COCO_PERSON
+    for mine, theirs in zip(model.network.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_best_changes_nothing_where_its_network_cannot_be_written(project: Path):
+    before = Path("params.yaml").read_text()
+    refused = invoke("evolve", "best", "--write", "--model", "best", "write_tfrecords.root=nowhere")
+    assert isinstance(refused.exception, DataError)
+    assert Path("params.yaml").read_text() == before
+    assert not Path("best").exists()
 
 
 @pytest.mark.parametrize("command", [["evolve", "report"], ["evolve", "best"], ["sync"]])

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.evolution import registration
+from evopose2d.evolution.finished_network import FinishedNetwork
 from evopose2d.evolution.registration import RegistrationRequest
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.networks.build import build_network
@@ -30,7 +31,8 @@ def request_of_search(mlflow_uri: str, tmp_path: Path, project_root: Path) -> Re
     save_weights(build_network(model, 17, seed=1), tmp_path / "weights.h5")
     runs = SearchRuns.open(config, "abc", "search · x")
     best = Champion("tests-champion", runs.experiment, runs.run_id, "abc", 7, {"fitness": "1.5"}, "the best")
-    return RegistrationRequest(config, best, model, COCO_PERSON, 2.0, str(tmp_path / "weights.h5"))
+    network = FinishedNetwork(model, COCO_PERSON, 2.0, str(tmp_path / "weights.h5"))
+    return RegistrationRequest(config, best, network)
 
 
 def versions(request: RegistrationRequest):
@@ -46,7 +48,7 @@ def test_a_champion_is_registered_once_and_can_be_loaded(request_of_search):
     assert version.run_id == request_of_search.champion.run_id
     model = mlflow.keras.load_model("models:/tests-champion@champion")
     images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
-    expected = build_network(request_of_search.model, 17, seed=1)(images)
+    expected = build_network(request_of_search.network.model, 17, seed=1)(images)
     np.testing.assert_allclose(model(images), expected, atol=1e-3)
     signature = mlflow.models.get_model_info(version.source).signature
     assert signature.inputs.inputs[0].shape == (-1, 64, 64, 3)

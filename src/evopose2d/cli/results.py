@@ -4,13 +4,18 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
-from evopose2d.cli.output import show
+from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evopose2d.evolution.archive import SearchArchive
+    from evopose2d.evolution.spec import IndividualResult
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +68,17 @@ def best(
             help="Start the full training from the individual's weights, or from random ones.",
         ),
     ] = True,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Put its network, as the search trained it, into this folder, for predict and export."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the best individual's genotype as settings, or write it into the settings file."""
     settings = load_settings(params, overrides, more)
-    if write and count != 1:
-        raise ConfigError(f"--count: got {count}, must be 1 with --write; name one with --number")
+    if (write or model) and count != 1:
+        option = "--write" if write else "--model"
+        raise ConfigError(f"--count: got {count}, must be 1 with {option}; name one with --number")
     from evopose2d.config.editing import set_values
     from evopose2d.evolution.archive import read_search
     from evopose2d.evolution.winner import winners
@@ -77,6 +87,8 @@ def best(
     filed = load_settings(params, None, "")
     archive = read_search(Path(settings.evolve.root))
     found = winners(archive, filed.model, count=count, number=number, from_weights=from_weights)
+    if model:
+        _save_network(settings, archive, found[0].result, model)
     if write:
         set_values(params, found[0].settings)
     if as_json:
@@ -85,6 +97,16 @@ def best(
         typer.echo("---\n".join(winner.to_yaml() for winner in found), nl=False)
     if write:
         logger.info("%s holds these settings now; `dvc repro` trains the network in full", params)
+    if model:
+        logger.info("%s holds its network now; `evopose2d predict --model %s` tries it", model, model)
+
+
+def _save_network(params: Params, archive: "SearchArchive", result: "IndividualResult", folder: Path) -> None:
+    import_tensorflow()
+    from evopose2d.evolution.finished_network import finished_network
+    from evopose2d.stages.pose_model import save_pose_model
+
+    save_pose_model(folder, finished_network(params, archive, result).build())
 
 
 def sync(

@@ -4,15 +4,12 @@ import logging
 import os
 import subprocess
 import sys
-from dataclasses import asdict
-from pathlib import Path
 
-from evopose2d.config.schema import ModelConfig, Params
-from evopose2d.data.shards import read_info
+from evopose2d.config.schema import Params
 from evopose2d.errors import DataError
 from evopose2d.evolution.archive import SearchArchive
+from evopose2d.evolution.finished_network import finished_network
 from evopose2d.evolution.registration import RegistrationRequest, service_of
-from evopose2d.evolution.store import SearchStore
 from evopose2d.tracking.models import Champion, registered_version
 from evopose2d.tracking.search_runs import SearchRuns
 
@@ -53,23 +50,11 @@ def register_champion(params: Params, archive: SearchArchive, runs: SearchRuns) 
     if all(registered_version(runs.client, each) is not None for each in (champion, service_of(champion))):
         return
     try:
-        keypoints = read_info(Path(params.write_tfrecords.root) / "train").schema
+        network = finished_network(params, archive, result)
     except DataError as error:
         logger.warning("the champion has not been registered: %s", error)
         return
-    searched = {
-        key.removeprefix("model."): value for key, value in archive.settings.items() if key.startswith("model.")
-    }
-    # A key that came with a later version is as it is now.
-    model = asdict(params.model) | searched | {"genotype": result.genotype.to_lists()}
-    request = RegistrationRequest(
-        tracking=params.tracking,
-        champion=champion,
-        model=ModelConfig(**model),
-        keypoints=keypoints,
-        sigma=archive.settings["train.sigma"],
-        weights=str(SearchStore(archive.root).weights_path(result.number)),
-    )
+    request = RegistrationRequest(params.tracking, champion, network)
     logger.info("registering the champion, individual %d", result.number)
     _run(request)
 

@@ -9,16 +9,12 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evopose2d.config.schema import ModelConfig, TrackingConfig
+from evopose2d.config.schema import TrackingConfig
 from evopose2d.errors import EvoPoseError
-from evopose2d.keypoints import KeypointSchema
+from evopose2d.evolution.finished_network import FinishedNetwork
 from evopose2d.tracking.connection import answering
 from evopose2d.tracking.models import Champion, log_keras_model, register
-
-if TYPE_CHECKING:
-    from evopose2d.stages.pose_model import PoseModel
 
 
 @dataclass(frozen=True)
@@ -28,18 +24,12 @@ class RegistrationRequest:
     Attributes:
         tracking: where to log.
         champion: what is known of it.
-        model: what its network is built from.
-        keypoints: what its heatmaps stand for.
-        sigma: of the Gaussians it was trained on, in pixels of a heatmap 64 high.
-        weights: its weight file.
+        network: its network.
     """
 
     tracking: TrackingConfig
     champion: Champion
-    model: ModelConfig
-    keypoints: KeypointSchema
-    sigma: float
-    weights: str
+    network: FinishedNetwork
 
     def to_json(self) -> str:
         """Give the request as text."""
@@ -52,10 +42,7 @@ class RegistrationRequest:
         return cls(
             tracking=TrackingConfig(**values["tracking"]),
             champion=Champion(**values["champion"]),
-            model=ModelConfig(**values["model"]),
-            keypoints=KeypointSchema.from_json(values["keypoints"]),
-            sigma=values["sigma"],
-            weights=values["weights"],
+            network=FinishedNetwork.from_json(values["network"]),
         )
 
 
@@ -82,28 +69,18 @@ def run(request: RegistrationRequest) -> str:
     from evopose2d.stages.pose_model import save_pose_model
 
     def log_keras(tags: dict[str, str]) -> str:
-        model_id: str = log_keras_model(_build(request).network, "champion", tags).model_id
+        model_id: str = log_keras_model(request.network.build().network, "champion", tags).model_id
         return model_id
 
     def log_service(tags: dict[str, str]) -> str:
         with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
-            save_pose_model(Path(folder), _build(request))
+            save_pose_model(Path(folder), request.network.build())
             return log_pose_service(Path(folder), name="champion-service", tags=tags).removeprefix("models:/")
 
     with answering():
         version = register(request.tracking, request.champion, log_keras)
         register(request.tracking, service_of(request.champion), log_service)
         return version
-
-
-def _build(request: RegistrationRequest) -> "PoseModel":
-    from evopose2d.networks.build import build_network
-    from evopose2d.stages.pose_model import PoseModel
-    from evopose2d.weights import load_weights
-
-    network = build_network(request.model, request.keypoints.count)
-    load_weights(network, Path(request.weights))
-    return PoseModel(network, request.model, request.keypoints, request.sigma)
 
 
 def main() -> None:

@@ -1,0 +1,83 @@
+"""The network of a trained individual, as the search left it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from evopose2d.config.schema import ModelConfig, Params
+from evopose2d.data.shards import read_info
+from evopose2d.evolution.archive import SearchArchive
+from evopose2d.evolution.spec import IndividualResult
+from evopose2d.evolution.store import SearchStore
+from evopose2d.keypoints import KeypointSchema
+
+if TYPE_CHECKING:
+    from evopose2d.stages.pose_model import PoseModel
+
+_SECTION = "model."
+
+
+@dataclass(frozen=True)
+class FinishedNetwork:
+    """What is needed to build it.
+
+    Attributes:
+        model: what it is built from.
+        keypoints: what its heatmaps stand for.
+        sigma: of the Gaussians it was trained on, in pixels of a heatmap 64 high.
+        weights: its weight file.
+    """
+
+    model: ModelConfig
+    keypoints: KeypointSchema
+    sigma: float
+    weights: str
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read the JSON value of ``dataclasses.asdict``."""
+        return cls(
+            model=ModelConfig(**values["model"]),
+            keypoints=KeypointSchema.from_json(values["keypoints"]),
+            sigma=values["sigma"],
+            weights=values["weights"],
+        )
+
+    def build(self) -> "PoseModel":
+        """Build the network and load its weights.
+
+        Raises:
+            WeightsError: the weights cannot be read.
+        """
+        from evopose2d.networks.build import build_network
+        from evopose2d.stages.pose_model import PoseModel
+        from evopose2d.weights import load_weights
+
+        network = build_network(self.model, self.keypoints.count)
+        load_weights(network, Path(self.weights))
+        return PoseModel(network, self.model, self.keypoints, self.sigma)
+
+
+def finished_network(params: Params, archive: SearchArchive, result: IndividualResult) -> FinishedNetwork:
+    """Describe the network of a trained individual.
+
+    Args:
+        params: for where the records lie, which name the keypoints.
+        archive: the search.
+        result: of the individual.
+
+    Raises:
+        DataError: the records are missing.
+    """
+    searched = {
+        key.removeprefix(_SECTION): value for key, value in archive.settings.items() if key.startswith(_SECTION)
+    }
+    # A key that came with a later version is as it is now.
+    model = asdict(params.model) | searched | {"genotype": result.genotype.to_lists()}
+    return FinishedNetwork(
+        model=ModelConfig(**model),
+        keypoints=read_info(Path(params.write_tfrecords.root) / "train").schema,
+        sigma=archive.settings["train.sigma"],
+        weights=str(SearchStore(archive.root).weights_path(result.number)),
+    )
