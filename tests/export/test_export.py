@@ -1,8 +1,10 @@
 """Exported networks against Keras: on real crops in every format, and what happens to a wrong one."""
 
 import json
+from dataclasses import replace
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -90,6 +92,26 @@ def test_dark_with_an_exact_flip_runs_in_onnx(model, crops, tmp_path):
     assert description["decoding"] == {"flip_test": True, "method": "dark", "coordinates": "exact"}
     assert description["input"]["shape"] == ["batch", *model.config.input_shape, 3]
     assert description["keypoints"]["names"] == list(COCO_PERSON.names)
+
+
+def test_strides_beyond_the_kernel_run_in_onnx(model, tmp_path):
+    """As HRNet brings branches of lower resolution up."""
+    images = keras.Input((64, 48, 3), name="images")
+    features = keras.layers.Rescaling(1.0)(images)
+    branches = [
+        keras.layers.Conv2DTranspose(17, kernel, strides=stride, padding="same")(
+            keras.layers.Conv2D(8, 3, strides=4 * stride, padding="same")(features)
+        )
+        for kernel, stride in ((1, 2), (1, 4), (3, 4))
+    ]
+    network = keras.Model(images, keras.layers.Add()(branches))
+    strided = PoseModel(network, replace(model.config, input_shape=[64, 48]), COCO_PERSON, 2.0)
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 64, 48, 3), np.uint8)
+
+    (result,) = run(strided, pictures, tmp_path, "onnx")
+
+    assert result.largest_difference <= TOLERANCE
+    assert result.score_difference < 1e-3
 
 
 def test_a_format_that_gives_other_keypoints_is_not_written(model, crops, tmp_path, monkeypatch):

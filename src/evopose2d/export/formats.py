@@ -159,7 +159,26 @@ def _write_onnx(model: KeypointModel, calibration: Crops, path: Path) -> None:
         )
     for value in (*converted.graph.input, *converted.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    for node in converted.graph.node:
+        if node.op_type == "ConvTranspose":
+            _mend_padding(node)
     onnx.save(converted, str(path))
+
+
+def _mend_padding(transposed: Any) -> None:  # noqa: ANN401 - a node of ONNX
+    """Fill up a transposed convolution that strides over more pixels than its kernel has, as those of HRNet do.
+
+    TensorFlow puts the kernel at the start of each stride; tf2onnx says so with negative padding, which ONNX forbids.
+    """
+    import onnx
+
+    given = {attribute.name: attribute.ints for attribute in transposed.attribute}
+    kernel, strides, pads = given["kernel_shape"], given["strides"], given["pads"]
+    missing = [max(stride - size, 0) for stride, size in zip(strides, kernel, strict=True)]
+    if not any(missing):
+        return
+    pads[:] = [0 if missing[index % len(missing)] else padding for index, padding in enumerate(pads)]
+    transposed.attribute.append(onnx.helper.make_attribute("output_padding", missing))
 
 
 def _run_onnx(path: Path) -> Runner:
