@@ -1,9 +1,11 @@
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from search_doubles import InlineEngine, Trainer, make_params, population
+from search_doubles import PARAMS_FILE, InlineEngine, Trainer, make_params, population
 
+from evopose2d.config.loading import load_params
 from evopose2d.errors import SearchError
 from evopose2d.evolution import search
 from evopose2d.evolution.archive import generation_done, read_search
@@ -26,6 +28,18 @@ def test_an_archive_holds_what_became_of_everyone(archive):
     assert sorted(archive.failures) == [2]
     assert archive.complete
     assert (archive.total, archive.finished) == (9, list(range(9)))
+
+
+def test_a_network_is_built_as_it_was_searched(archive):
+    genotype = archive.individuals[1].genotype
+    now = load_params(PARAMS_FILE).model
+    model = archive.model_config(genotype, now)
+    assert model.genotype == genotype.to_lists()
+    assert (model.head_channels, model.input_shape) == (64, [128, 96])
+    # Of another version: a key that is no more, and one that was not there yet.
+    settings = {key: value for key, value in archive.settings.items() if key != "model.final_kernel"}
+    other = replace(archive, settings=settings | {"model.gone": 1})
+    assert other.model_config(genotype, replace(now, final_kernel=5)) == replace(model, final_kernel=5)
 
 
 def test_a_search_that_has_not_been_started(tmp_path: Path):

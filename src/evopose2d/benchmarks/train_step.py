@@ -184,8 +184,7 @@ def _trainer(variant: str, params_file: Path, overrides: Sequence[str]) -> Itera
     command = [sys.executable, "-m", "evopose2d.benchmarks.training_process", variant, str(params_file), *overrides]
     quiet = None if logger.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
     started = time.perf_counter()
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": quiet}
-    process = subprocess.Popen(command, env=os.environ.copy(), text=True, **streams)  # type: ignore[call-overload]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=quiet, text=True)
     with process:
         try:
             yield _Trainer(process, variant, started)

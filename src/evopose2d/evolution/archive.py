@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from evopose2d.config.schema import ModelConfig
 from evopose2d.evolution.identity import read_identity
 from evopose2d.evolution.journal import read_study
 from evopose2d.evolution.sampler import EvolutionSettings, Individual, State, read_history, select
@@ -55,6 +56,18 @@ class SearchArchive:
         """Give the best individuals, best first, as the search's own selection ranks them."""
         complete = [each for each in self.individuals if each.state is State.COMPLETE]
         return select(complete, count, self.settings["evolve.selection"])
+
+    def model_config(self, genotype: Genotype, now: ModelConfig) -> ModelConfig:
+        """Give what an individual's network is built from.
+
+        Args:
+            genotype: of the individual.
+            now: section ``model`` as it is now, for keys that the search's version did not have yet.
+        """
+        searched = {
+            field.name: self.settings[key] for field in fields(now) if (key := f"model.{field.name}") in self.settings
+        }
+        return replace(now, **(searched | {"genotype": genotype.to_lists()}))
 
 
 def generation_done(finished: Collection[int], children: int) -> int:

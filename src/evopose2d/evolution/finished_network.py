@@ -1,7 +1,7 @@
 """The network of a trained individual, as the search left it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,8 +14,6 @@ from evopose2d.keypoints import KeypointSchema
 
 if TYPE_CHECKING:
     from evopose2d.stages.pose_model import PoseModel
-
-_SECTION = "model."
 
 
 @dataclass(frozen=True)
@@ -50,13 +48,9 @@ class FinishedNetwork:
         Raises:
             WeightsError: the weights cannot be read.
         """
-        from evopose2d.networks.build import build_network
-        from evopose2d.stages.pose_model import PoseModel
-        from evopose2d.weights import load_weights
+        from evopose2d.stages.pose_model import build_pose_model
 
-        network = build_network(self.model, self.keypoints.count)
-        load_weights(network, Path(self.weights))
-        return PoseModel(network, self.model, self.keypoints, self.sigma)
+        return build_pose_model(self.model, self.keypoints, self.sigma, Path(self.weights))
 
 
 def finished_network(params: Params, archive: SearchArchive, result: IndividualResult) -> FinishedNetwork:
@@ -70,13 +64,8 @@ def finished_network(params: Params, archive: SearchArchive, result: IndividualR
     Raises:
         DataError: the records are missing.
     """
-    searched = {
-        key.removeprefix(_SECTION): value for key, value in archive.settings.items() if key.startswith(_SECTION)
-    }
-    # A key that came with a later version is as it is now.
-    model = asdict(params.model) | searched | {"genotype": result.genotype.to_lists()}
     return FinishedNetwork(
-        model=ModelConfig(**model),
+        model=archive.model_config(result.genotype, params.model),
         keypoints=read_info(Path(params.write_tfrecords.root) / "train").schema,
         sigma=archive.settings["train.sigma"],
         weights=str(SearchStore(archive.root).weights_path(result.number)),

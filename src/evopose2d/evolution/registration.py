@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from evopose2d.config.schema import TrackingConfig
@@ -68,13 +69,15 @@ def run(request: RegistrationRequest) -> str:
     from evopose2d.prediction.serving import log_pose_service
     from evopose2d.stages.pose_model import save_pose_model
 
+    build = cache(request.network.build)  # where both are there already, not at all
+
     def log_keras(tags: dict[str, str]) -> str:
-        model_id: str = log_keras_model(request.network.build().network, "champion", tags).model_id
+        model_id: str = log_keras_model(build().network, "champion", tags).model_id
         return model_id
 
     def log_service(tags: dict[str, str]) -> str:
         with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
-            save_pose_model(Path(folder), request.network.build())
+            save_pose_model(Path(folder), build())
             return log_pose_service(Path(folder), name="champion-service", tags=tags).removeprefix("models:/")
 
     with answering():

@@ -10,8 +10,6 @@ from evopose2d.evolution.archive import SearchArchive
 from evopose2d.evolution.spec import IndividualResult
 from evopose2d.evolution.store import SearchStore
 
-_SECTION = "model."
-
 
 @dataclass(frozen=True)
 class Winner:
@@ -92,11 +90,9 @@ def winners(
 
 def _winner(archive: SearchArchive, model: ModelConfig, result: IndividualResult, *, from_weights: bool) -> Winner:
     weights = str(SearchStore(archive.root).weights_path(result.number))
-    now = {f"{_SECTION}{name}": value for name, value in asdict(model).items()}
-    searched = {key: value for key, value in archive.settings.items() if key.startswith(_SECTION)}
-    changed = {key: value for key, value in searched.items() if now.get(key) != value and key in now}
+    now, searched = asdict(model), asdict(archive.model_config(result.genotype, model))
     settings = {
-        **changed,
+        **{f"model.{name}": value for name, value in searched.items() if value != now[name]},
         "model.genotype": result.genotype.to_lists(),
         "train.initial_weights": weights if from_weights else None,
     }

@@ -58,6 +58,24 @@ def load_pose_model(folder: Path, *, synchronized: bool = False) -> PoseModel:
         raise WeightsError(f"{folder / _DESCRIPTION}: no trained network here ({error}); train one first") from None
     config = ModelConfig(**description["model"])
     keypoints = KeypointSchema.from_json(description["keypoints"])
+    return build_pose_model(config, keypoints, description["sigma"], folder / _WEIGHTS, synchronized=synchronized)
+
+
+def build_pose_model(
+    config: ModelConfig, keypoints: KeypointSchema, sigma: float, weights: Path, *, synchronized: bool = False
+) -> PoseModel:
+    """Build a network that has been trained.
+
+    Args:
+        config: what it is built from.
+        keypoints: what its heatmaps stand for.
+        sigma: of the Gaussians it was trained on, in pixels of a heatmap 64 high.
+        weights: its weight file.
+        synchronized: as in ``build_network``.
+
+    Raises:
+        WeightsError: the weights cannot be read.
+    """
     network = build_network(config, keypoints.count, synchronized=synchronized)
-    load_weights(network, folder / _WEIGHTS)
-    return PoseModel(network=network, config=config, keypoints=keypoints, sigma=description["sigma"])
+    load_weights(network, weights)
+    return PoseModel(network=network, config=config, keypoints=keypoints, sigma=sigma)
