@@ -9,17 +9,18 @@ import pytest
 import tensorflow as tf
 from typer.testing import CliRunner
 
-from evopose2d.benchmarks.crop_records import rewritten
 from evopose2d.benchmarks.original_pipeline import DEVIATION, MEAN, original_dataset, original_sample
-from evopose2d.benchmarks.pipeline import CACHED, CROPS, DECODE_ONLY, ORIGINAL, PAPER, _rate, summarise
+from evopose2d.benchmarks.pipeline import CACHED, DECODE_ONLY, ORIGINAL, PAPER, _rate, summarise
+from evopose2d.benchmarks.rewriting import rewritten
 from evopose2d.cli.app import app
 from evopose2d.config.schema import CropsConfig, RecordsConfig
-from evopose2d.data.augmentation import draw_augmentation
+from evopose2d.data.augmentation import draw, drawn_augmentation
 from evopose2d.data.coco import Person
-from evopose2d.data.epochs import epochs_of_records, ordered_people
+from evopose2d.data.epochs import contents_of_records, ordered_epochs
 from evopose2d.data.pipeline import evaluation_dataset, training_dataset
-from evopose2d.data.records import parse, write_records
+from evopose2d.data.records import parse
 from evopose2d.data.shards import read_info
+from evopose2d.data.writing import write_records
 from evopose2d.errors import DataError
 from evopose2d.heatmaps import encode
 from evopose2d.keypoints import COCO_PERSON
@@ -46,27 +47,30 @@ def records(tmp_path_factory):
 
 
 def test_ours_gives_the_crops_and_keypoints_of_the_originals_order(records):
-    ours = training_dataset(records, SHAPE, PAPER, batch_size=1, seed=3, epochs=3, shuffle_buffer=4)
-    order = ordered_people(
-        records, epochs_of_records(records), seed=3, first_epoch=0, epochs=3, length=PEOPLE, shuffle_buffer=4
+    ours = training_dataset(records, SHAPE, PAPER, batch_size=PEOPLE, seed=3, epochs=3, shuffle_buffer=4)
+    order = ordered_epochs(
+        records, contents_of_records(records), lambda once: once, seed=3, first_epoch=0, epochs=3, shuffle_buffer=4
     )
-    differences, drawn = [], []
-    for (images, keypoints), (epoch, position, record) in zip(ours, order, strict=True):
-        change = draw_augmentation(PAPER, np.random.default_rng([3, int(epoch), int(position)]))
-        person = parse(record, 17)
-        expected, expected_keypoints = original_sample(
-            *(person[name] for name in ("image", "box", "keypoints")),
-            tf.constant(change.scale, tf.float32),
-            tf.constant(change.rotation, tf.float32),
-            tf.constant(change.flip),
-            input_shape=SHAPE,
-            flip_permutation=COCO_PERSON.flip_permutation,
-        )
-        grey = (expected.numpy() * DEVIATION + MEAN) * 255
-        differences.append(np.abs(images[0].numpy() - grey).mean())
-        np.testing.assert_allclose(keypoints[0], expected_keypoints, atol=2e-3)
-        drawn.append((change.flip, change.rotation != 0))
-    assert len(set(drawn)) == 4
+    differences, seen = [], []
+    for (images, keypoints), (epoch, number, record) in zip(ours, order, strict=True):
+        people = parse(record, 17)
+        change = drawn_augmentation(PAPER, draw(np.random.default_rng([3, int(epoch), int(number)]), PEOPLE))
+        for person in range(PEOPLE):
+            expected, expected_keypoints = original_sample(
+                people["image"],
+                people["box"][person],
+                people["keypoints"][person],
+                tf.constant(change.scale[person], tf.float32),
+                tf.constant(change.rotation[person], tf.float32),
+                tf.constant(change.flip[person]),
+                input_shape=SHAPE,
+                flip_permutation=COCO_PERSON.flip_permutation,
+            )
+            grey = (expected.numpy() * DEVIATION + MEAN) * 255
+            differences.append(np.abs(images[person].numpy() - grey).mean())
+            np.testing.assert_allclose(keypoints[person], expected_keypoints, atol=2e-3)
+            seen.append((change.flip[person], change.rotation[person] != 0))
+    assert len(seen) == 3 * PEOPLE and len(set(seen)) == 4
     assert max(differences) < 1.0
 
 
@@ -87,8 +91,8 @@ def test_the_baselines_targets_are_the_networks(records):
 
 def test_ratios_are_taken_within_a_round():
     rates = {ORIGINAL: [100.0, 10.0, 50.0], DECODE_ONLY: [400.0, 50.0, 300.0], CACHED: [4000.0, 500.0, 1500.0]}
-    rows = {row.pipeline: row for row in summarise(rates | {CROPS: [1.0, 1.0, 1.0]}, 180.0, 20.0)}
-    assert (rows[CACHED].kilobytes, rows[CROPS].kilobytes) == (180, 20)
+    rows = {row.pipeline: row for row in summarise(rates, {ORIGINAL: 180.0, DECODE_ONLY: 180.0, CACHED: 50.0})}
+    assert (rows[CACHED].kilobytes, rows[ORIGINAL].kilobytes) == (50, 180)
     assert rows[CACHED].people_per_second == 1500
     assert (rows[CACHED].least, rows[CACHED].most) == (500, 4000)
     assert rows[CACHED].times_original == 40
@@ -116,8 +120,9 @@ def test_the_command_prints_and_writes_the_same(records, project_root, tmp_path)
     assert ended.exception is None, ended.output
     rows = json.loads(out.read_text())
     assert json.loads(ended.stdout) == rows
-    assert len(rows) == 6 and all(row["least"] == row["most"] > 0 for row in rows)
-    assert 0 < rows[-1]["kilobytes"] < rows[0]["kilobytes"]
+    assert len(rows) == 7 and all(row["least"] == row["most"] > 0 for row in rows)
+    # The eight share an image.
+    assert 0 < rows[3]["kilobytes"] < rows[0]["kilobytes"] / 4 and rows[0]["kilobytes"] > rows[-1]["kilobytes"]
     refused = CliRunner().invoke(
         app,
         [
@@ -128,14 +133,20 @@ def test_the_command_prints_and_writes_the_same(records, project_root, tmp_path)
     assert "evolve.cache_megabytes" in str(refused.exception)
 
 
-def test_crop_records_hold_the_same_people_in_the_same_order(records, tmp_path):
-    covered = CropsConfig(input_shape=list(SHAPE), scale=0.3, rotation=40.0, half_body=False, quality=90)
-    crops = rewritten(records, tmp_path / "train", covered)
-    assert read_info(crops.folder) == crops
-    assert (crops.people, crops.shards) == (records.people, records.shards)
-    for whole, part in zip(*(evaluation_dataset(info, SHAPE, batch_size=8) for info in (records, crops)), strict=True):
-        for name in whole.keys() - {"images"}:
-            np.testing.assert_array_equal(whole[name], part[name])
-        assert np.abs(np.asarray(whole["images"], int) - np.asarray(part["images"], int)).mean() < 4
-    with pytest.raises(DataError, match="must hold whole images"):
-        rewritten(crops, tmp_path / "again", covered)
+@pytest.mark.parametrize(
+    ("crops", "most"),
+    [(CropsConfig(input_shape=list(SHAPE), scale=0.3, rotation=40.0, half_body=False, quality=90), 4), (None, 0.5)],
+)
+def test_records_written_again_hold_the_same_people_in_the_same_order_one_in_each(records, tmp_path, crops, most):
+    alone = rewritten(records, tmp_path / "train", crops)
+    assert read_info(alone.folder) == alone
+    assert (alone.people, alone.shards, alone.crops) == (PEOPLE, records.shards, crops)
+    encoded = list(tf.data.TFRecordDataset([str(file) for file in alone.files]))
+    assert [len(parse(record, 17)["score"]) for record in encoded] == [1] * PEOPLE
+    for some, others in zip(*(evaluation_dataset(info, SHAPE, batch_size=8) for info in (records, alone)), strict=True):
+        for name in some.keys() - {"images"}:
+            np.testing.assert_array_equal(some[name], others[name])
+        assert np.abs(np.asarray(some["images"], int) - np.asarray(others["images"], int)).mean() < most
+    if crops is not None:
+        with pytest.raises(DataError, match="must hold whole images"):
+            rewritten(alone, tmp_path / "again", crops)

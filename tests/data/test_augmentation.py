@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evopose2d.config.schema import AugmentationConfig
-from evopose2d.data.augmentation import Augmentation, augment, draw_augmentation, half_body_box
+from evopose2d.data.augmentation import Augmentation, augment, draw, drawn_augmentation, half_body_box
 from evopose2d.data.geometry import crop, crop_matrices, transform_keypoints
 from evopose2d.keypoints import COCO_PERSON, KeypointSchema
 
@@ -32,9 +32,8 @@ BOX = np.array([200, 100, 150, 260], np.float32)
 KEYPOINTS = np.array([[280, 130, 2], [220, 200, 2], [330, 210, 1], [240, 340, 2], [300, 335, 2]], np.float32)
 
 
-def drawn(config: AugmentationConfig, count: int) -> list[Augmentation]:
-    rng = np.random.default_rng(7)
-    return [draw_augmentation(config, rng) for _ in range(count)]
+def drawn(config: AugmentationConfig, count: int) -> Augmentation:
+    return drawn_augmentation(config, draw(np.random.default_rng(7), count))
 
 
 def picture() -> np.ndarray:
@@ -95,10 +94,28 @@ def test_a_larger_scale_shows_more_of_the_image():
     assert matrix[0, 0] == pytest.approx(crop_matrices(BOX, SHAPE)[0, 0] / 1.25)
 
 
+def test_people_are_augmented_together_as_each_alone():
+    keypoints = np.stack([coco_keypoints(17), coco_keypoints(8), coco_keypoints(17), coco_keypoints(12)])
+    boxes = np.stack([BOX, BOX + 10, BOX - 3, BOX])
+    change = Augmentation(
+        scale=np.array([1.2, 0.9, 1.0, 0.7]),
+        rotation=np.array([0.0, 30.0, -50.0, 10.0]),
+        flip=np.array([True, False, False, True]),
+        half_body=np.array([True, True, False, True]),
+        prefer_upper=np.array([True, True, False, False]),
+    )
+    matrices, moved = augment(boxes, keypoints, SHAPE, change, COCO_PERSON, 9)
+    assert (matrices.shape, moved.shape, moved.dtype) == ((4, 2, 3), (4, 17, 3), np.float32)
+    for person in range(4):
+        alone = Augmentation(**{name: values[person] for name, values in vars(change).items()})
+        matrix, expected = augment(boxes[person], keypoints[person], SHAPE, alone, COCO_PERSON, 9)
+        np.testing.assert_allclose(matrices[person], matrix, rtol=1e-12)
+        np.testing.assert_allclose(moved[person], expected, atol=1e-4)
+
+
 def test_draws_follow_the_configuration():
     draws = drawn(FULL, 20_000)
-    scales = np.array([draw.scale for draw in draws])
-    rotations = np.array([draw.rotation for draw in draws])
+    scales, rotations = draws.scale, draws.rotation
     assert scales.min() == 0.7 and scales.max() == 1.3
     assert scales.mean() == pytest.approx(1, abs=0.01)
     # A standard normal is beyond 1 in 31.7 % of the draws, and beyond 2 in 4.55 %.
@@ -108,39 +125,32 @@ def test_draws_follow_the_configuration():
     assert np.abs(turned).max() == 80
     assert np.mean(np.abs(turned) == 80) == pytest.approx(0.0455, abs=0.008)
     assert np.mean(np.abs(turned) < 40) == pytest.approx(0.683, abs=0.015)
-    assert np.mean([draw.flip for draw in draws]) == pytest.approx(0.5, abs=0.015)
-    assert np.mean([draw.half_body for draw in draws]) == pytest.approx(0.3, abs=0.015)
-    assert np.mean([draw.prefer_upper for draw in draws]) == pytest.approx(0.5, abs=0.015)
+    assert np.mean(draws.flip) == pytest.approx(0.5, abs=0.015)
+    assert np.mean(draws.half_body) == pytest.approx(0.3, abs=0.015)
+    assert np.mean(draws.prefer_upper) == pytest.approx(0.5, abs=0.015)
 
 
 def test_probability_zero_is_never_and_one_is_always():
     never = replace(FULL, flip_probability=0.0, rotation_probability=0.0, half_body_probability=0.0, scale=0.0)
     always = replace(FULL, flip_probability=1.0, rotation_probability=1.0, half_body_probability=1.0)
-    for draw in drawn(never, 5000):
-        assert draw == Augmentation(prefer_upper=draw.prefer_upper)
-    assert all(draw.flip and draw.half_body and draw.rotation != 0 for draw in drawn(always, 5000))
-
-
-class LowestDraws:
-    """A generator whose every draw is the lowest possible."""
-
-    def standard_normal(self, size):
-        return np.zeros(size)
-
-    def random(self, size):
-        return np.zeros(size)
+    draws = drawn(never, 5000)
+    assert not draws.flip.any() and not draws.half_body.any() and not draws.rotation.any() and (draws.scale == 1).all()
+    draws = drawn(always, 5000)
+    assert draws.flip.all() and draws.half_body.all() and draws.rotation.all()
 
 
 def test_probability_zero_is_never_even_for_the_lowest_draw():
     never = replace(FULL, flip_probability=0.0, rotation_probability=0.0, half_body_probability=0.0)
-    draw = draw_augmentation(never, LowestDraws())
-    assert not draw.flip and not draw.half_body and draw.rotation == 0
+    lowest = drawn_augmentation(never, np.zeros((1, 6)))
+    assert not lowest.flip and not lowest.half_body and lowest.rotation == 0
 
 
 def test_the_same_generator_gives_the_same_draws_and_settings_do_not_disturb_each_other():
-    assert drawn(FULL, 50) == drawn(FULL, 50)
-    unflipped = drawn(replace(FULL, flip_probability=0.0), 50)
-    assert unflipped == [replace(draw, flip=False) for draw in drawn(FULL, 50)]
+    draws, unflipped = vars(drawn(FULL, 50)), vars(drawn(replace(FULL, flip_probability=0.0), 50))
+    assert not unflipped.pop("flip").any()
+    for name, values in unflipped.items():
+        np.testing.assert_array_equal(values, draws[name])
+        np.testing.assert_array_equal(values, vars(drawn(FULL, 50))[name])
 
 
 def coco_keypoints(labelled: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from evopose2d.config.schema import AugmentationConfig, CropsConfig, SyntheticConfig
-from evopose2d.data import coco, records
+from evopose2d.data import coco, records, writing
 from evopose2d.data.cache import CropCache
 from evopose2d.data.pipeline import evaluation_dataset, training_dataset
 from evopose2d.data.shards import read_info
@@ -49,7 +49,7 @@ def write(make_split, tmp_path, five_schema, records_config):
 
     def written(content="crops", crops=COVERED, folder=None, **settings):
         config = records_config(content=content, crops=crops, **settings)
-        return records.write_records(
+        return writing.write_records(
             moved, root / "val2017", tmp_path / (folder or content) / "val", config, five_schema
         )
 
@@ -82,7 +82,7 @@ def test_equal_input_gives_equal_bytes_and_the_info_says_what_is_covered(write):
 def test_whole_images_say_nothing_of_a_placement(write):
     whole, part = (next(iter(tf.data.TFRecordDataset(str(write(kind).files[0])))) for kind in ("images", "crops"))
     assert b"placement" not in whole.numpy() and b"placement" in part.numpy()
-    assert records.parse(whole, 5)["placement"].numpy().tolist() == [0, 0, 1]
+    assert records.parse(whole, 5)["placement"].numpy().tolist() == [[0, 0, 1]]
     several = records.parse(tf.stack([whole, part]), 5)
     x, y, scale = several["placement"].numpy()[1]
     assert 0 < scale <= 1 and (x, y) != (0, 0)
@@ -170,10 +170,10 @@ def test_an_interrupted_run_leaves_whole_files_and_no_info(write, monkeypatch):
     expected = contents(info)
     encode = records.encode
 
-    def stop_at_the_sixth(person, *rest):
-        if person.annotation_id == 5005:
+    def stop_at_the_sixth(people, *rest):
+        if people[0].annotation_id == 5005:
             raise KeyboardInterrupt
-        return encode(person, *rest)
+        return encode(people, *rest)
 
     monkeypatch.setattr(records, "encode", stop_at_the_sixth)
     with pytest.raises(KeyboardInterrupt):
@@ -190,7 +190,7 @@ def test_splits_that_are_judged_have_no_room_for_augmentation_and_no_loss(
     make_split("train", 3)
     make_split("val", 3)
     config = records_config(content="crops", crops=COVERED)
-    written = records.write_all_records(dataset_config(tmp_path / "coco"), config)
+    written = writing.write_all_records(dataset_config(tmp_path / "coco"), config)
     assert written["train"].crops == COVERED
     assert written["val"].crops == replace(COVERED, scale=0.0, rotation=0.0, half_body=False, quality=LOSSLESS)
     with pytest.raises(ConfigError, match="scale"):
@@ -203,7 +203,7 @@ def test_drawn_people_are_judged_as_on_whole_images(tmp_path, records_config, da
     drawn = SyntheticConfig(seed=5, train_images=2, val_images=4, test_images=0)
     write_synthetic_dataset(tmp_path / "drawn", drawn, workers=1, progress=None)
     whole, crops = (
-        records.write_all_records(
+        writing.write_all_records(
             dataset_config(tmp_path / "drawn"),
             replace(records_config(content=content, crops=COVERED), root=str(tmp_path / content)),
         )

@@ -122,7 +122,7 @@ def test_the_window_of_a_crop_holds_all_that_the_crop_shows(center, scale, rotat
     shape = (64, 48)
     image = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
     matrix = geometry.affine_matrices(center, scale, shape, rotation, flip)
-    y, x, height, width = geometry.crop_window(matrix, image.shape, shape)
+    y, x, height, width = geometry.crop_windows(matrix, image.shape, shape)
     assert y >= 0 and x >= 0 and height >= 1 and width >= 1
     assert y + height <= 200 and x + width <= 300
     part = np.ascontiguousarray(image[y : y + height, x : x + width])
@@ -134,7 +134,7 @@ def test_the_window_of_a_crop_holds_all_that_the_crop_shows(center, scale, rotat
 
 
 def test_the_window_is_no_larger_than_the_crop_needs():
-    y, x, height, width = geometry.crop_window(geometry.crop_matrices((100, 100, 60, 80), SHAPE), (480, 640), SHAPE)
+    y, x, height, width = geometry.crop_windows(geometry.crop_matrices((100, 100, 60, 80), SHAPE), (480, 640), SHAPE)
     # 100 pixels high and 75 wide around (130, 140)
     assert 87 <= y <= 90 and 190 <= y + height <= 193
     assert 89 <= x <= 92 and 168 <= x + width <= 171

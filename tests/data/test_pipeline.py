@@ -8,7 +8,7 @@ import tensorflow as tf
 from evopose2d.config.schema import AugmentationConfig, RecordsConfig
 from evopose2d.data import coco, geometry
 from evopose2d.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
-from evopose2d.data.records import write_records
+from evopose2d.data.writing import write_records
 from evopose2d.keypoints import COCO_PERSON
 
 SHAPE = (32, 32)
@@ -148,6 +148,50 @@ def test_keypoints_outside_the_crop_are_masked(ten, make_split, tmp_path, record
     info = write_records([moved], root / "val2017", tmp_path / "one", records_config(), five_schema)
     batch = next(iter(evaluation_dataset(info, SHAPE, batch_size=1)))
     assert batch["keypoints"].numpy()[0, :, 2].tolist() == [2, 0, 0, 0, 0]
+
+
+@pytest.fixture
+def crowded(make_split, tmp_path, five_schema, records_config):
+    """Records of 24 people in eight images; they are told apart by the images' grey levels and their boxes."""
+    make_split("val", 24, people_per_image=3)
+    root = tmp_path / "coco"
+    people = coco.annotated_people(
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=True
+    )
+    people = [replace(person, box=person.box + np.float32([index % 3, 0, 0, 0])) for index, person in enumerate(people)]
+    return write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
+
+
+def test_an_epoch_sees_everybody_of_all_images_and_nobody_beside_another_of_the_same(crowded, no_augmentation):
+    for epoch in (0, 1):
+        some = batches(crowded, no_augmentation, first_epoch=epoch, epochs=epoch + 1, batch_size=8)
+        heads = np.concatenate([keypoints[:, 0, 0] for _, keypoints in some]).round(3).tolist()
+        seen = list(zip(people_of(some), heads, strict=True))
+        assert sorted(image for image, _ in seen) == sorted(list(range(8)) * 3)
+        assert len(set(seen)) == 24
+        assert all(len(set(people_of([batch]))) == 8 for batch in some)
+
+
+def test_an_image_is_decoded_once_for_all_of_its_people(crowded, no_augmentation, monkeypatch):
+    decoded = []
+    decode = tf.io.decode_and_crop_jpeg
+
+    def counted(encoded, window, **options):
+        tf.py_function(lambda: decoded.append(1), [], [])
+        return decode(encoded, window, **options)
+
+    monkeypatch.setattr(tf.io, "decode_and_crop_jpeg", counted)
+    assert len(batches(crowded, no_augmentation, batch_size=8)) == 3
+    assert len(decoded) == 8
+    decoded.clear()
+    assert len(list(evaluation_dataset(crowded, SHAPE, batch_size=8))) == 3
+    assert len(decoded) == 8
+
+
+def test_people_of_an_image_are_augmented_each_on_their_own(crowded):
+    turning = batches(crowded, replace(FULL, rotation_probability=1.0), batch_size=24)
+    keypoints = turning[0][1]
+    assert len({tuple(person.ravel()) for person in keypoints}) == 24
 
 
 def noisy_image(suffix: str) -> bytes:

@@ -25,7 +25,7 @@ def original_dataset(
     """Give batches without end, half-body crops left out.
 
     Args:
-        records: the training people, with whole images.
+        records: the training people, each with a whole image in a record of its own.
         input_shape: height H and width W of a crop in pixels.
         augmentation: how crops are varied.
         batch_size: people in a batch, B.
@@ -41,8 +41,8 @@ def original_dataset(
         scale, rotation, flip = _draw(augmentation, tf.stack([tf.cast(seed, tf.int64), number]))
         image, keypoints = original_sample(
             person["image"],
-            person["box"],
-            person["keypoints"],
+            person["box"][0],
+            person["keypoints"][0],
             scale,
             rotation,
             flip,
@@ -124,7 +124,7 @@ def original_sample(
 
 
 def decoded_dataset(records: RecordsInfo) -> tf.data.Dataset:
-    """Decode each person's whole image and do nothing else, without end; gives the number of bytes."""
+    """Decode each record's whole image and do nothing else, without end; gives the number of bytes."""
 
     def load(record: tf.Tensor) -> tf.Tensor:
         person = parse(record, records.schema.count)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from evopose2d.benchmarks.crop_records import kilobytes, rewritten
 from evopose2d.benchmarks.original_pipeline import decoded_dataset, original_dataset
+from evopose2d.benchmarks.rewriting import kilobytes, rewritten
 from evopose2d.config.schema import AugmentationConfig, CropsConfig
 from evopose2d.data.cache import CropCache
 from evopose2d.data.geometry import InputShape
@@ -22,7 +22,8 @@ from evopose2d.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 ORIGINAL = "original order"
-DECODE_ONLY = "decode only"
+DECODE_ONLY = "decode only, for each person"
+DECODE_ONCE = "decode only, once an image"
 FULL = "full augmentation"
 FLIP_ONLY = "flip only"
 CACHED = "flip only, crops at hand"
@@ -51,8 +52,8 @@ PAPER_SEARCH = AugmentationConfig(
 _EPOCHS = 100  # after which the same ones come again; each costs a little when a pipeline is opened
 _SHUFFLE_BUFFER = 1024
 
-Variant = tuple[Callable[[], Iterable[object]], int]
-"""Opens a pipeline, and how many people each of its elements holds."""
+Variant = tuple[Callable[[], Iterable[object]], float]
+"""Opens a pipeline, and how many people each of its elements holds on average."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class PipelineSpeed:
         least: of the repeats.
         most: of the repeats.
         times_original: median of the ratios to the original's order, each in the same round.
-        times_decode_only: the same to decoding alone.
-        kilobytes: of a person's record on disk, on average (1 kB = 1000 bytes).
+        times_decode_only: the same to decoding alone, each person's image.
+        kilobytes: of its records on disk, for each person (1 kB = 1000 bytes).
     """
 
     pipeline: str
@@ -93,7 +94,8 @@ def measure(
     """Measure every pipeline in turn, as many rounds as there are repeats.
 
     Args:
-        records: the training people, with whole images as JPEG.
+        records: the training people, with whole images as JPEG; the original's records, with one for each person, are
+            written to a temporary folder.
         input_shape: height H and width W of a crop in pixels.
         quality: JPEG quality of the crops in the records of crops, which are written to a temporary folder.
         batch_size: people in a batch.
@@ -109,20 +111,23 @@ def measure(
     """
     with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
         covered = CropsConfig(list(input_shape), PAPER.scale, PAPER.rotation, half_body=False, quality=quality)
-        crop_records = rewritten(records, Path(folder) / "train", covered)
-        variants = _variants(records, crop_records, input_shape, batch_size, cache_megabytes, clock)
+        crop_records = rewritten(records, Path(folder) / "crops", covered)
+        alone = rewritten(records, Path(folder) / "alone", None)
+        variants = _variants(records, alone, crop_records, input_shape, batch_size, cache_megabytes, clock)
         rates: dict[str, list[float]] = {name: [] for name in variants}
         for round_number in range(repeats):
             for name, (open_pipeline, people) in variants.items():
                 elements = iter(open_pipeline())
-                rate = _rate(elements, people, seconds, warm_up * batch_size // people, clock)
+                rate = _rate(elements, people, seconds, int(warm_up * batch_size / people), clock)
                 rates[name].append(rate)
                 logger.info("round %d of %d: %s: %.0f people/s", round_number + 1, repeats, name, rate)
-        return summarise(rates, kilobytes(records), kilobytes(crop_records))
+        sizes = {ORIGINAL: alone, DECODE_ONLY: alone, CROPS: crop_records}
+        return summarise(rates, {name: kilobytes(sizes.get(name, records)) for name in variants})
 
 
 def _variants(
     records: RecordsInfo,
+    alone: RecordsInfo,
     crop_records: RecordsInfo,
     input_shape: InputShape,
     batch_size: int,
@@ -148,8 +153,9 @@ def _variants(
         ).repeat()
 
     return {
-        ORIGINAL: (lambda: original_dataset(records, input_shape, PAPER, batch_size=batch_size, seed=0), batch_size),
-        DECODE_ONLY: (lambda: decoded_dataset(records), 1),
+        ORIGINAL: (lambda: original_dataset(alone, input_shape, PAPER, batch_size=batch_size, seed=0), batch_size),
+        DECODE_ONLY: (lambda: decoded_dataset(alone), 1),
+        DECODE_ONCE: (lambda: decoded_dataset(records), records.people / records.images),
         FULL: (lambda: ours(PAPER), batch_size),
         FLIP_ONLY: (lambda: ours(PAPER_SEARCH), batch_size),
         CACHED: (lambda: ours(PAPER_SEARCH, cached=True), batch_size),
@@ -157,15 +163,12 @@ def _variants(
     }
 
 
-def summarise(
-    rates: Mapping[str, list[float]], kilobytes_of_image: float, kilobytes_of_crop: float
-) -> list[PipelineSpeed]:
+def summarise(rates: Mapping[str, list[float]], sizes: Mapping[str, float]) -> list[PipelineSpeed]:
     """Summarise the rounds of every pipeline.
 
     Args:
         rates: people a second by pipeline and round.
-        kilobytes_of_image: size of a record with a whole image.
-        kilobytes_of_crop: size of a record with a crop.
+        sizes: kilobytes on disk for each person, by pipeline.
     """
     original, limit = np.array(rates[ORIGINAL]), np.array(rates[DECODE_ONLY])
     return [
@@ -176,13 +179,13 @@ def summarise(
             most=max(values),
             times_original=float(np.median(np.array(values) / original)),
             times_decode_only=float(np.median(np.array(values) / limit)),
-            kilobytes=kilobytes_of_crop if name == CROPS else kilobytes_of_image,
+            kilobytes=sizes[name],
         )
         for name, values in rates.items()
     ]
 
 
-def _rate(elements: Iterator[object], people: int, seconds: float, warm_up: int, clock: Callable[[], float]) -> float:
+def _rate(elements: Iterator[object], people: float, seconds: float, warm_up: int, clock: Callable[[], float]) -> float:
     for _ in range(warm_up):
         next(elements)
     count, start = 0, clock()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data.geometry import (
@@ -22,7 +22,7 @@ _HALF_BODY_FEWEST = 3
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to one crop; the defaults leave it as it is.
+    """What is done to one crop, or to any number of them (...); the defaults leave crops as they are.
 
     Attributes:
         scale: factor of the image area's side that the crop shows; above 1 the person gets smaller.
@@ -32,37 +32,47 @@ class Augmentation:
         prefer_upper: which half is tried first.
     """
 
-    scale: float = 1.0
-    rotation: float = 0.0
-    flip: bool = False
-    half_body: bool = False
-    prefer_upper: bool = False
+    scale: ArrayLike = 1.0
+    rotation: ArrayLike = 0.0
+    flip: ArrayLike = False
+    half_body: ArrayLike = False
+    prefer_upper: ArrayLike = False
 
 
-def draw_augmentation(config: AugmentationConfig, rng: np.random.Generator) -> Augmentation:
-    """Draw the changes of one crop, as HRNet and EvoPose2D train.
+def draw(rng: np.random.Generator, people: int) -> NDArray[np.float64]:
+    """Draw what changes the crops of P people: (P, 6), two of a standard normal and four between 0 and 1.
 
-    The number of draws is fixed, so that changing one setting leaves the draws of the others as they were. A
-    probability of 0 means never, of 1 always.
+    They are as many for every setting, so that changing one setting leaves what another makes of them as it was.
     """
-    scale, rotation = rng.standard_normal(2)
-    rotate, flip, half_body, prefer_upper = rng.random(4)
+    return np.concatenate([rng.standard_normal((people, 2)), rng.random((people, 4))], axis=1)
+
+
+def drawn_augmentation(config: AugmentationConfig, drawn: NDArray[np.float64]) -> Augmentation:
+    """Return the changes of crops, as HRNet and EvoPose2D train; a probability of 0 means never, of 1 always.
+
+    Args:
+        config: how crops are varied.
+        drawn: (P, 6), from ``draw``.
+
+    Returns:
+        Arrays (P,).
+    """
+    scale, rotation, rotate, _, half_body, prefer_upper = drawn.T
     limit = 2 * config.rotation
     return Augmentation(
-        scale=float(np.clip(1 + config.scale * scale, 1 - config.scale, 1 + config.scale)),
-        rotation=(
-            float(np.clip(config.rotation * rotation, -limit, limit)) if rotate < config.rotation_probability else 0.0
+        scale=np.clip(1 + config.scale * scale, 1 - config.scale, 1 + config.scale),
+        rotation=np.where(
+            rotate < config.rotation_probability, np.clip(config.rotation * rotation, -limit, limit), 0.0
         ),
-        flip=bool(flip < config.flip_probability),
-        half_body=bool(half_body < config.half_body_probability),
-        prefer_upper=bool(prefer_upper < 0.5),
+        flip=drawn_flips(config, drawn),
+        half_body=half_body < config.half_body_probability,
+        prefer_upper=prefer_upper < 0.5,
     )
 
 
-def draw_flip(config: AugmentationConfig, rng: np.random.Generator) -> bool:
-    """Draw what ``draw_augmentation`` would draw of the mirroring, in half the time."""
-    rng.standard_normal(2)
-    return bool(rng.random(4)[1] < config.flip_probability)
+def drawn_flips(config: AugmentationConfig, drawn: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which crops (P,) are mirrored, given what was drawn (P, 6)."""
+    return drawn[:, 3] < config.flip_probability
 
 
 def flip_only(config: AugmentationConfig) -> bool:
@@ -72,37 +82,42 @@ def flip_only(config: AugmentationConfig) -> bool:
 
 
 def augment(
-    box: NDArray[np.float32],
+    boxes: NDArray[np.float32],
     keypoints: NDArray[np.float32],
     input_shape: InputShape,
     augmentation: Augmentation,
     schema: KeypointSchema,
     half_body_keypoints: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Place one person's crop and move the keypoints with it.
+    """Place the crops of people, one (no leading axis) or P of them, and move the keypoints with them.
 
     Args:
-        box: (4,) x, y, width, height in image pixels.
-        keypoints: (K, 3) x, y in image pixels and visibility.
+        boxes: (..., 4) x, y, width, height in image pixels.
+        keypoints: (..., K, 3) x, y in image pixels and visibility.
         input_shape: height and width of the crop in pixels.
-        augmentation: what to change.
+        augmentation: what to change; of each, or of all the same.
         schema: the keypoints' mirror pairs and upper body.
         half_body_keypoints: people with fewer labelled keypoints are never cropped to a half.
 
     Returns:
-        The matrix (2, 3), image pixels to crop pixels, and the keypoints (K, 3) in crop pixels: left and
+        The matrices (..., 2, 3), image pixels to crop pixels, and the keypoints (..., K, 3) in crop pixels: left and
         right exchanged in a mirrored crop, visibility 0 outside the crop.
     """
-    center, scale = center_and_scale(box, input_shape)
-    if augmentation.half_body and np.count_nonzero(keypoints[:, 2]) >= half_body_keypoints:
-        half = half_body_crop(keypoints, input_shape, schema, prefer_upper=augmentation.prefer_upper)
+    people = boxes.shape[:-1]
+    centers, scales = map(np.array, center_and_scale(boxes, input_shape))
+    labelled = np.count_nonzero(keypoints[..., 2], axis=-1)
+    halved = np.broadcast_to(augmentation.half_body, people) & (labelled >= half_body_keypoints)
+    uppers = np.broadcast_to(augmentation.prefer_upper, people)
+    for person in map(tuple, np.argwhere(halved)):
+        half = half_body_crop(keypoints[person], input_shape, schema, prefer_upper=bool(uppers[person]))
         if half is not None:
-            center, scale = half
-    matrix = affine_matrices(center, scale * augmentation.scale, input_shape, augmentation.rotation, augmentation.flip)
-    moved = transform_keypoints(keypoints, matrix)
-    if augmentation.flip:
-        moved = moved[np.asarray(schema.flip_permutation)]
-    return matrix, mask_outside(moved, input_shape)
+            centers[person], scales[person] = half
+    scales = scales * np.asarray(augmentation.scale, np.float64)
+    matrices = affine_matrices(centers, scales, input_shape, augmentation.rotation, augmentation.flip)
+    moved = transform_keypoints(keypoints, matrices)
+    mirrored = np.asarray(augmentation.flip)[..., np.newaxis, np.newaxis]
+    moved = np.where(mirrored, moved[..., list(schema.flip_permutation), :], moved)
+    return matrices, mask_outside(moved, input_shape)
 
 
 def half_body_crop(

@@ -121,22 +121,26 @@ class CropCache:
 
 def _training_crops(records: RecordsInfo, input_shape: InputShape, array: NDArray[np.uint8]) -> TrainingCrops:
     keypoints = np.empty((2, records.people, records.schema.count, 3), np.float32)
-    shard_people = np.zeros(records.shards, np.int64)
+    numbers = np.empty(records.people, np.int64)
+    shards = np.empty(records.people, np.int64)
     places: list[NDArray[np.int32]] = []
     values: list[NDArray[np.uint8]] = []
     start = 0
     for batch in cuttings_dataset(records, input_shape, batch_size=_BATCH).as_numpy_iterator():
-        end = start + len(batch["shard"])
+        end = start + len(batch["record"])
         array[start:end] = batch["wider"]
         keypoints[0, start:end], keypoints[1, start:end] = batch["keypoints"], batch["mirrored_keypoints"]
-        np.add.at(shard_people, batch["shard"], 1)
+        numbers[start:end], shards[start:end] = batch["record"], batch["shard"]
         for wider, mirrored in zip(batch["wider"], batch["mirrored"], strict=True):
             place, value = mirroring_patches(wider, mirrored)
             places.append(place)
             values.append(value)
         start = end
     ends = np.cumsum([0, *(len(place) for place in places)], dtype=np.int64)
-    return TrainingCrops(array, keypoints, shard_people, ends, np.concatenate(places), np.concatenate(values))
+    _, first, record_people = np.unique(numbers, return_index=True, return_counts=True)
+    shard_records = np.bincount(shards[first], minlength=records.shards)
+    patches = (ends, np.concatenate(places), np.concatenate(values))
+    return TrainingCrops(array, keypoints, record_people, shard_records, *patches)
 
 
 def _evaluation_crops(

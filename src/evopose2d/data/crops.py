@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ class TrainingCrops:
     Attributes:
         crops: (N, H, W + 1, 3) uint8 RGB, in memory or in a file.
         keypoints: (2, N, K, 3) float32 x, y in crop pixels and visibility: as they are, and mirrored.
-        shard_people: (S,) int64, people in each record file.
+        record_people: (R,) int64, people in each record.
+        shard_records: (S,) int64, records in each file.
         patch_ends: (N + 1,) int64; the mirrored person ``n`` has the patches ``patch_ends[n]:patch_ends[n + 1]``.
         patch_places: (P,) int32, index into the H * W * 3 values of a mirrored crop.
         patch_values: (P,) uint8, the value there.
@@ -37,10 +39,16 @@ class TrainingCrops:
 
     crops: NDArray[np.uint8]
     keypoints: NDArray[np.float32]
-    shard_people: NDArray[np.int64]
+    record_people: NDArray[np.int64]
+    shard_records: NDArray[np.int64]
     patch_ends: NDArray[np.int64]
     patch_places: NDArray[np.int32]
     patch_values: NDArray[np.uint8]
+
+    @cached_property
+    def first_people(self) -> NDArray[np.int64]:
+        """(R,) place of each record's first person."""
+        return np.cumsum(self.record_people) - self.record_people
 
     def gather(
         self, people: NDArray[np.int64], mirrored: NDArray[np.bool_]

@@ -8,17 +8,17 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from evopose2d.data.crops import aligned
-from evopose2d.data.geometry import InputShape, crop, crop_window, shifted
+from evopose2d.data.geometry import InputShape, crop, crop_windows, shifted
 from evopose2d.data.records import DCT_METHOD
 from evopose2d.data.shards import RecordsInfo
 from evopose2d.data.surroundings import cut_part
 
 _CHUNK = 16  # people that are loaded at a time
 
-Box = NDArray[np.float32]
+Boxes = NDArray[np.float32]
 Keypoints = NDArray[np.float32]
-Matrix = NDArray[np.float64]
-Place = Callable[..., tuple[Matrix, Keypoints]]
+Matrices = NDArray[np.float64]
+Place = Callable[..., tuple[Matrices, Keypoints]]
 
 
 def cut_people(
@@ -28,17 +28,18 @@ def cut_people(
 
     Args:
         records: whose records they are.
-        people: what ``parse`` gives, of P people; one where records hold whole images.
+        people: what ``parse`` gives, of P people; of one record where records hold whole images.
         input_shape: height H and width W of a crop in pixels.
-        place: gives a person's matrix (2, 3) and keypoints (K, 3), from box, keypoints and what ``more`` holds.
-        more: tensors (P, ...) of which ``place`` is given each person's.
+        place: gives the crops' matrices (P, 2, 3) float64 and keypoints (P, K, 3) float32, from boxes (P, 4), keypoints
+            and ``more``.
+        more: tensors that ``place`` is given as arrays.
 
     Returns:
         Images (P, H, W, 3) uint8, keypoints (P, K, 3) float32 and matrices (P, 2, 3) float64.
     """
     cut = _cut_whole if records.crops is None else _cut_parts
     images, keypoints, matrices = cut(people, input_shape, place, [people["box"], people["keypoints"], *more])
-    count = people["image"].shape[0]
+    count = people["box"].shape[0]
     return (
         tf.ensure_shape(images, (count, *input_shape, 3)),
         tf.ensure_shape(keypoints, (count, records.schema.count, 3)),
@@ -53,13 +54,11 @@ def _cut_parts(
 
     def cut(
         encoded: NDArray[np.object_], placements: NDArray[np.float32], *given: NDArray[Any]
-    ) -> tuple[NDArray[np.uint8], Keypoints, Matrix]:
+    ) -> tuple[NDArray[np.uint8], Keypoints, Matrices]:
+        matrices, keypoints = place(*given)
         images = aligned((len(encoded), *input_shape, 3))
-        matrices = np.empty((len(encoded), 2, 3))
-        keypoints = np.empty_like(given[1])
-        for index, of_person in enumerate(zip(*given, strict=True)):
-            matrices[index], keypoints[index] = place(*of_person)
-            cut_part(encoded[index], placements[index], matrices[index], images[index])
+        for part, placement, matrix, image in zip(encoded, placements, matrices, images, strict=True):
+            cut_part(part, placement, matrix, image)
         return images, keypoints, matrices
 
     outputs = (tf.uint8, tf.float32, tf.float64)
@@ -69,44 +68,65 @@ def _cut_parts(
 def _cut_whole(
     people: dict[str, tf.Tensor], input_shape: InputShape, place: Place, given: list[tf.Tensor]
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Cut one person's crop out of a whole image; of a JPEG, decode what the crop shows alone."""
-    encoded = people["image"][0]
+    """Cut the crops of a whole image's people, decoded once; of a JPEG, decode what the crops show alone."""
+    encoded = people["image"]
     is_jpeg = tf.io.is_jpeg(encoded)
 
     def place_in(
         image_shape: NDArray[np.int32], *given: NDArray[Any]
-    ) -> tuple[Keypoints, Matrix, Matrix, NDArray[np.int32]]:
-        matrix, keypoints = place(*(values[0] for values in given))
-        if not image_shape.any():
-            return keypoints[np.newaxis], matrix[np.newaxis], matrix, np.zeros(4, np.int32)
-        window = crop_window(matrix, image_shape, input_shape)
-        return keypoints[np.newaxis], matrix[np.newaxis], shifted(matrix, window[1::-1]), window
+    ) -> tuple[Keypoints, Matrices, NDArray[np.int32], NDArray[np.int32]]:
+        matrices, keypoints = place(*given)
+        windows = np.zeros((len(matrices), 4), np.int32)
+        if image_shape.any():
+            windows = crop_windows(matrices, image_shape, input_shape)
+        first = windows[:, :2].min(axis=0)
+        part = np.concatenate([first, (windows[:, :2] + windows[:, 2:]).max(axis=0) - first])
+        return keypoints, matrices, windows, part
 
-    def warp(pixels: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
-        return crop(pixels, matrix, input_shape)[np.newaxis]
+    def warp(pixels: NDArray[np.uint8], matrices: Matrices, windows: NDArray[np.int32]) -> NDArray[np.uint8]:
+        images = aligned((len(matrices), *input_shape, 3))
+        moved = shifted(matrices, windows[:, 1::-1])
+        parts = windows - [*windows[:, :2].min(axis=0), 0, 0]
+        for image, matrix, (y, x, height, width) in zip(images, moved, parts.tolist(), strict=True):
+            crop(pixels[y : y + height, x : x + width] if height else pixels, matrix, input_shape, image)
+        return images
 
     # Only a JPEG tells its size without being decoded, and can be decoded in part.
     shape = tf.cond(is_jpeg, lambda: tf.io.extract_jpeg_shape(encoded), lambda: tf.zeros(3, tf.int32))
-    outputs = (tf.float32, tf.float64, tf.float64, tf.int32)
-    keypoints, matrices, matrix, window = tf.numpy_function(place_in, [shape, *given], outputs, stateful=False)
+    outputs = (tf.float32, tf.float64, tf.int32, tf.int32)
+    keypoints, matrices, windows, part = tf.numpy_function(place_in, [shape, *given], outputs, stateful=False)
     pixels = tf.cond(
         is_jpeg,
-        lambda: tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method=DCT_METHOD),
+        lambda: tf.io.decode_and_crop_jpeg(encoded, part, channels=3, dct_method=DCT_METHOD),
         lambda: tf.io.decode_png(encoded, channels=3),
     )
-    return tf.numpy_function(warp, [pixels, matrix], tf.uint8, stateful=False), keypoints, matrices
+    images = tf.numpy_function(warp, [pixels, matrices, windows], tf.uint8, stateful=False)
+    return images, keypoints, matrices
 
 
 def in_chunks(
-    records: RecordsInfo, people: tf.data.Dataset, load: Callable[..., Any], batch_size: int, *, whole: bool
+    records: RecordsInfo,
+    ordered: tf.data.Dataset,
+    load: Callable[..., Any],
+    batch_size: int,
+    *,
+    drop_remainder: bool = False,
 ) -> tf.data.Dataset:
-    """Load people some at a time and give batches; a last one that is not full is left out where they are to be whole.
+    """Load records some at a time and give batches of their people.
 
-    Crops are so little work that people share the costs of a call, few enough of them that all cores have some. Whole
-    images are loaded one by one.
+    Crops are so little work that they share the costs of a call, few enough of them that all cores have some. Whole
+    images, which several people share, are loaded one by one.
+
+    Args:
+        records: whose records they are.
+        ordered: tuples of scalars.
+        load: is given them; of crops, vectors of several.
+        batch_size: people in a batch.
+        drop_remainder: leave out a last batch that is not full.
     """
-    chunk = 1 if records.crops is None else min(batch_size, _CHUNK)
-    chunks = people.batch(chunk, drop_remainder=chunk == 1 or (whole and chunk == batch_size)).map(
-        load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
-    return chunks if chunk == batch_size else chunks.rebatch(batch_size, drop_remainder=whole)
+    chunk = 0 if records.crops is None else min(batch_size, _CHUNK)
+    full = chunk == batch_size
+    if chunk:
+        ordered = ordered.batch(chunk, drop_remainder=full and drop_remainder)
+    loaded = ordered.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return loaded if full else loaded.rebatch(batch_size, drop_remainder=drop_remainder)

@@ -124,31 +124,32 @@ def mask_outside(keypoints: NDArray[np.float32], input_shape: InputShape) -> NDA
     return masked
 
 
-def crop_window(matrix: ArrayLike, image_shape: ArrayLike, input_shape: InputShape) -> NDArray[np.int32]:
-    """Return the part of an image that a crop shows, so that no more of it need be decoded.
+def crop_windows(matrices: ArrayLike, image_shape: ArrayLike, input_shape: InputShape) -> NDArray[np.int32]:
+    """Return the parts of an image that crops show, so that no more of it need be decoded.
 
     Args:
-        matrix: (2, 3), image pixels to crop pixels.
+        matrices: (..., 2, 3), image pixels to crop pixels.
         image_shape: height and width of the image in pixels; what follows them is not looked at.
-        input_shape: height and width of the crop in pixels.
+        input_shape: height and width of a crop in pixels.
 
     Returns:
-        (4,) int32 y, x, height, width in image pixels; at least one pixel, inside the image.
+        (..., 4) int32 y, x, height, width in image pixels; at least one pixel each, inside the image.
     """
     height, width = input_shape
-    inverse = invert(matrix)
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ inverse[:, :2].T + inverse[:, 2]
+    inverse = invert(matrices)
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]])
+    shown = corners @ np.swapaxes(inverse[..., :2], -1, -2) + inverse[..., np.newaxis, :, 2]
     size = np.asarray(image_shape)[1::-1]
     # Interpolation reads the pixels around a point, and rounds its position.
-    low = np.clip(np.floor(corners.min(axis=0)) - 1, 0, size - 1)
-    high = np.clip(np.ceil(corners.max(axis=0)) + 2, low + 1, size)
-    return np.concatenate([low[::-1], (high - low)[::-1]]).astype(np.int32)
+    low = np.clip(np.floor(shown.min(axis=-2)) - 1, 0, size - 1)
+    high = np.clip(np.ceil(shown.max(axis=-2)) + 2, low + 1, size)
+    return np.concatenate([low[..., ::-1], (high - low)[..., ::-1]], axis=-1).astype(np.int32)
 
 
-def shifted(matrix: NDArray[np.float64], origin: ArrayLike) -> NDArray[np.float64]:
-    """Return the matrix (2, 3) for an image of which only the part from ``origin`` (2,) x, y on is given."""
-    offset = matrix[:, 2] + matrix[:, :2] @ np.asarray(origin, np.float64)
-    return np.column_stack([matrix[:, :2], offset])
+def shifted(matrices: NDArray[np.float64], origins: ArrayLike) -> NDArray[np.float64]:
+    """Return the matrices (..., 2, 3) for images of which only the part from ``origins`` (..., 2) x, y on is given."""
+    origins = np.asarray(origins, np.float64)[..., np.newaxis]
+    return np.concatenate([matrices[..., :2], matrices[..., 2:] + matrices[..., :2] @ origins], axis=-1)
 
 
 def crop(

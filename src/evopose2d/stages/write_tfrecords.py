@@ -3,7 +3,7 @@
 from typing import Any
 
 from evopose2d.config.schema import Params
-from evopose2d.data.records import write_all_records
+from evopose2d.data.writing import write_all_records
 
 
 def run(params: Params) -> list[dict[str, Any]]:

@@ -1,0 +1,319 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from evopose2d.config.schema import CropsConfig
+from evopose2d.data import coco, records, writing
+from evopose2d.data.shards import read_info
+from evopose2d.errors import DataError
+
+
+@pytest.fixture
+def val(make_split, tmp_path, five_schema, records_config):
+    """Ten people of ten images, and a function that writes them."""
+    make_split("val", 10)
+    root = tmp_path / "coco"
+    people = coco.annotated_people(
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=False
+    )
+
+    def write(folder="records/val", **settings):
+        config = records_config(**settings)
+        return writing.write_records(people, root / "val2017", tmp_path / folder, config, five_schema)
+
+    return write
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def annotation_ids(info) -> list[int]:
+    dataset = tf.data.TFRecordDataset([str(file) for file in info.files])
+    return [
+        number
+        for record in dataset
+        for number in records.parse(record, info.schema.count)["annotation_id"].numpy().tolist()
+    ]
+
+
+def test_records_hold_everybody_in_order_and_their_images(val, tmp_path):
+    info = val()
+    assert (info.people, info.images, info.skipped, info.shards) == (10, 10, 0, 3)
+    assert read_info(info.folder) == info
+    assert annotation_ids(info) == list(range(5000, 5010))
+    first = next(iter(tf.data.TFRecordDataset(str(info.files[1]))))
+    image = records.parse(first, 5)["image"].numpy()
+    assert image == (tmp_path / "coco/val2017/004.jpg").read_bytes()
+
+
+def test_the_number_of_workers_changes_no_byte(val):
+    alone, many = val("alone/val", workers=1), val("many/val", workers=3)
+    assert contents(alone.folder) == contents(many.folder)
+
+
+def test_a_rerun_replaces_an_earlier_layout_and_gives_the_same_bytes(val):
+    before = contents(val().folder)
+    (info := val(people_per_shard=2)).folder.joinpath("notes.txt").write_text("mine")
+    assert info.shards == 5
+    again = contents(val().folder)
+    assert again.pop("notes.txt") == b"mine"
+    assert again == before
+
+
+def test_an_interrupted_run_leaves_whole_files_and_no_info(val, monkeypatch):
+    folder = val().folder
+    expected = contents(folder)
+
+    def stop_at_the_sixth(people, image):
+        if people[0].annotation_id == 5005:
+            raise KeyboardInterrupt
+        return records.encode(people, image)
+
+    monkeypatch.setattr(writing, "encode", stop_at_the_sixth)
+    with pytest.raises(KeyboardInterrupt):
+        val(workers=1)
+    left = contents(folder)
+    assert "val-00000-of-00003.tfrecord" in left and "val-00001-of-00003.tfrecord" not in left
+    assert left.items() < expected.items()
+    with pytest.raises(DataError, match="incomplete"):
+        read_info(folder)
+
+
+def spoil(path: Path, how: str) -> None:
+    encoded = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "half":
+        path.write_bytes(encoded[: len(encoded) // 2])
+    elif how == "without its end":
+        path.write_bytes(encoded[:-2])
+    elif how == "text":
+        path.write_bytes(b"<html>404</html>")
+    elif how == "half a png":
+        noise = np.random.default_rng(0).integers(0, 256, (80, 120, 3), np.uint8)
+        _, png = cv2.imencode(".png", noise)
+        path.write_bytes(png.tobytes()[:-2000])
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "half", "without its end", "text", "half a png"])
+def test_a_bad_image_is_an_error_that_names_file_and_annotation(val, tmp_path, how):
+    bad = tmp_path / "coco/val2017/006.jpg"
+    spoil(bad, how)
+    with pytest.raises(DataError) as caught:
+        val()
+    message = str(caught.value)
+    assert str(bad) in message and "annotation 5006" in message and "\n" not in message
+    assert not (tmp_path / "records/val").exists()
+
+
+def test_bad_images_are_skipped_logged_and_counted_where_asked(val, tmp_path, caplog):
+    for index, how in ((0, "missing"), (3, "half"), (9, "text")):
+        spoil(tmp_path / f"coco/val2017/{index:03d}.jpg", how)
+    info = val(bad_images="skip")
+    assert (info.people, info.skipped, info.images, info.shards) == (7, 3, 7, 2)
+    assert annotation_ids(info) == [5001, 5002, 5004, 5005, 5006, 5007, 5008]
+    skipped = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(skipped) == 3
+    assert "003.jpg" in skipped[1] and "annotation 5003" in skipped[1]
+
+
+def test_nobody_left_is_an_error(val, tmp_path):
+    for path in (tmp_path / "coco/val2017").iterdir():
+        spoil(path, "empty")
+    with pytest.raises(DataError, match="nobody to write"):
+        val(bad_images="skip")
+
+
+@pytest.fixture
+def shared(make_split, tmp_path, five_schema, records_config):
+    """Twelve people, three in each of four images, and a function that writes some of them."""
+    make_split("val", 12, people_per_image=3)
+    root = tmp_path / "coco"
+    people = coco.annotated_people(
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=False
+    )
+
+    def write(order, **settings):
+        chosen = [people[index] for index in order]
+        config = records_config(**settings)
+        return writing.write_records(chosen, root / "val2017", tmp_path / "shared/val", config, five_schema)
+
+    return write
+
+
+def records_of(file: Path) -> list[list[int]]:
+    return [records.parse(record, 5)["annotation_id"].numpy().tolist() for record in tf.data.TFRecordDataset(str(file))]
+
+
+def test_the_people_of_an_image_share_a_record_in_their_order_and_follow_its_first(shared):
+    info = shared([6, 0, 3, 2, 8, 4, 1, 7, 5])
+    assert (info.people, info.images, info.shards) == (9, 3, 2)
+    first, second = map(records_of, info.files)
+    assert first == [[5006, 5008, 5007], [5000, 5002, 5001]]  # four people or more in a file
+    assert second == [[5003, 5004, 5005]]
+
+
+def test_an_image_of_more_people_than_a_file_holds_takes_one_file(shared):
+    info = shared(range(12), people_per_shard=2)
+    assert [records_of(file) for file in info.files] == [[[5000 + 3 * n, 5001 + 3 * n, 5002 + 3 * n]] for n in range(4)]
+
+
+def test_an_image_is_stored_once_for_all_of_its_people(shared):
+    sizes = [sum(file.stat().st_size for file in shared(order).files) for order in ([0], [0, 1, 2])]
+    assert sizes[1] < sizes[0] + 300
+
+
+def test_crops_have_a_record_for_each_person(shared, five_schema):
+    covered = CropsConfig(input_shape=[32, 32], scale=0.3, rotation=40.0, half_body=False, quality=90)
+    info = shared([6, 0, 3, 2, 8], content="crops", crops=covered)
+    assert [records_of(file) for file in info.files] == [[[5006], [5000], [5003], [5002]], [[5008]]]
+
+
+def test_png_images_are_kept_as_they_are(make_split, tmp_path, five_schema, records_config):
+    make_split("val", 2, suffix=".png")
+    root = tmp_path / "coco"
+    people = coco.annotated_people(
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=False
+    )
+    info = writing.write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
+    record = next(iter(tf.data.TFRecordDataset(str(info.files[0]))))
+    assert records.parse(record, 5)["image"].numpy() == (root / "val2017/000.png").read_bytes()
+
+
+def write_detections(root: Path, split: str, image_ids: list[int]) -> Path:
+    path = root / "detections" / f"person_detections_{split}.json"
+    path.parent.mkdir(exist_ok=True)
+    entries = [
+        {"image_id": image_id, "category_id": 1, "bbox": [40.5, 18, 40, 44], "score": 0.75} for image_id in image_ids
+    ]
+    path.write_text(json.dumps(entries))
+    return path
+
+
+def test_every_split_that_the_dataset_holds_is_written(make_split, tmp_path, records_config, dataset_config):
+    make_split("train", 9)
+    content = make_split("val", 4)
+    make_split("test", 2)
+    root = tmp_path / "coco"
+    test_images = json.loads((root / "annotations/person_keypoints_test2017.json").read_text())["images"]
+    (root / "annotations/image_info_test-dev2017.json").write_text(json.dumps({"images": test_images}))
+    detections = write_detections(root, "val2017", [1000, 1000, 1003])
+    write_detections(root, "test-dev2017", [1001])
+
+    written = writing.write_all_records(dataset_config(root), records_config())
+    assert {name: info.people for name, info in written.items()} == {
+        "train": 9,
+        "val": 4,
+        "val-detections": 3,
+        "test-dev": 1,
+    }
+    target = tmp_path / "records"
+    assert {name: read_info(target / name) for name in written} == written
+    assert written["train"].schema.names == tuple(content["categories"][0]["keypoints"])
+    assert annotation_ids(written["val"]) == [5000, 5001, 5002, 5003]
+    shuffled = annotation_ids(written["train"])
+    assert sorted(shuffled) == list(range(5000, 5009)) != shuffled
+    record = next(iter(tf.data.TFRecordDataset(str(written["val-detections"].files[0]))))
+    parsed = records.parse(record, 5)
+    assert parsed["score"].numpy().tolist() == [0.75, 0.75]
+    assert parsed["box"].numpy().tolist() == [[40.5, 18, 40, 44]] * 2
+
+    before = contents(target / "train")
+    detections.unlink()
+    again = writing.write_all_records(dataset_config(root), records_config())
+    assert set(again) == {"train", "val", "test-dev"}
+    assert contents(target / "train") == before
+    with pytest.raises(DataError, match="missing or incomplete"):
+        read_info(target / "val-detections")
+    other_order = writing.write_all_records(dataset_config(root), records_config(seed=1))["train"]
+    assert annotation_ids(other_order) != shuffled
+
+
+def test_splits_of_unlike_keypoints_and_splits_without_people_are_errors(
+    make_split, tmp_path, records_config, dataset_config
+):
+    make_split("train", 2)
+    content = make_split("val", 2)
+    root = tmp_path / "coco"
+    path = root / "annotations/person_keypoints_val2017.json"
+    content["categories"][0]["skeleton"] = []
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="differ from those of the train split"):
+        writing.write_all_records(dataset_config(root), records_config())
+    content = json.loads((root / "annotations/person_keypoints_train2017.json").read_text())
+    content["annotations"] = []
+    path.with_name("person_keypoints_train2017.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"train2017\.json: holds no people with a labelled keypoint"):
+        writing.write_all_records(dataset_config(root), records_config())
+
+
+def test_the_sample_is_written_whole(coco_sample, tmp_path, records_config, dataset_config):
+    written = writing.write_all_records(dataset_config(coco_sample), records_config(people_per_shard=50))
+    counts = {name: (info.people, info.images, info.shards) for name, info in written.items()}
+    assert counts == {"train": (86, 28, 2), "val": (107, 36, 3), "val-detections": (118, 4, 2)}
+
+
+_SLOW_WRITER = """
+import sys, time
+from pathlib import Path
+from evopose2d.config.schema import DatasetConfig, RecordsConfig
+from evopose2d.data import records, writing
+
+root, target = sys.argv[1:]
+
+def slowly(people, image):
+    time.sleep(0.1)
+    return records.encode(people, image)
+
+writing.encode = slowly
+writing.write_all_records(
+    DatasetConfig(source=root, root=root, flip_pairs=None, sigmas=None, upper_body=None),
+    RecordsConfig(root=target, people_per_shard=4, bad_images="error", workers=2, seed=0),
+)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_no_half_file_and_a_rerun_gives_the_same_bytes(
+    make_split, tmp_path, records_config, dataset_config
+):
+    make_split("train", 25)
+    make_split("val", 3)
+    dataset = dataset_config(tmp_path / "coco")
+    writing.write_all_records(dataset, records_config())
+    folder = tmp_path / "records/train"
+    expected = contents(folder)
+    shutil.rmtree(tmp_path / "records")
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SLOW_WRITER, dataset.root, str(tmp_path / "records")],
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(folder.glob("train-*"))) < 2:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    left = contents(folder)
+    whole = {name: data for name, data in left.items() if not name.startswith(".")}
+    assert 2 <= len(whole) < 7 and "info.json" not in whole
+    assert all(data == expected[name] for name, data in whole.items())
+    with pytest.raises(DataError, match="incomplete"):
+        read_info(folder)
+    writing.write_all_records(dataset, records_config())
+    assert contents(folder) == expected
