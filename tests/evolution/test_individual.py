@@ -11,7 +11,7 @@ from evopose2d.errors import DataError, TrainingError, WeightsError
 from evopose2d.evolution.configuration import network_spec
 from evopose2d.evolution.individual import train_individual
 from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.worker import crops_of_process
+from evopose2d.evolution.worker import crops_of_process, functions_of_process
 from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
 from evopose2d.networks.build import build_network
@@ -77,6 +77,16 @@ def test_crops_at_hand_change_nothing_and_serve_the_next_individual(params, ance
     crops_of_process.cache_clear()
 
 
+def test_functions_kept_of_other_individuals_change_nothing(params, ancestor):
+    functions_of_process().forget()
+    train_individual(ancestor_spec(number=1, seed=6, genotype=Genotype.from_lists(WIDER), epochs=1), params, None)
+    kept = len(functions_of_process())
+    result, weights = train_individual(ancestor_spec(), params, None)
+    assert 0 < kept <= len(functions_of_process())
+    assert weights == ancestor[1]
+    assert [epoch.val_loss for epoch in result.epochs] == [epoch.val_loss for epoch in ancestor[0].epochs]
+
+
 def test_a_child_starts_from_its_parents_weights(params, ancestor):
     parent, weights = ancestor
     spec = ancestor_spec(number=1, generation=1, parent=0, genotype=Genotype.from_lists(WIDER), epochs=1)
@@ -89,6 +99,7 @@ def test_a_loss_that_is_not_a_number_ends_the_attempt(params):
     hot = replace(params, evolve=replace(params.evolve, learning_rate=1e30))
     with pytest.raises(TrainingError, match="the loss became"):
         train_individual(ancestor_spec(epochs=50), hot, None)
+    assert len(functions_of_process()) == 0
 
 
 def test_damaged_weights_of_a_parent_are_refused(params):

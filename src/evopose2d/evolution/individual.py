@@ -17,7 +17,7 @@ from evopose2d.errors import TrainingError
 from evopose2d.evolution.configuration import individual_params, network_size, network_spec
 from evopose2d.evolution.early_stopping import exceeds
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
-from evopose2d.evolution.worker import crops_of_process
+from evopose2d.evolution.worker import crops_of_process, functions_of_process
 from evopose2d.fitness import fitness
 from evopose2d.training.result import TrainingResult
 
@@ -58,6 +58,9 @@ def train_individual(
         with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
             settings, cache = individual_params(params, spec), crops_of_process(params.evolve.cache_megabytes)
             result, weights, keypoints = _train(spec, settings, parent_weights, Path(folder), cache, observe)
+    except BaseException:
+        functions_of_process().forget()
+        raise
     finally:
         release_networks()
     return _result(spec, params, keypoints, result, time.perf_counter() - started), weights
@@ -98,6 +101,7 @@ def _train(
         hopeless=lambda epochs: exceeds(epochs, parameters, spec.limits, params.evolve),
         on_step=lambda loss: observe(STEP),
         resumable=False,
+        traced=functions_of_process(),
     )
     return result, result.best_weights.read_bytes(), records.schema.count
 

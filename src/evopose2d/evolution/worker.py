@@ -12,6 +12,7 @@ from evopose2d.evolution.spec import IndividualResult, IndividualSpec
 
 if TYPE_CHECKING:
     from evopose2d.data.cache import CropCache
+    from evopose2d.training.traced import TracedStretches
 
 # MLflow would take an individual's training for the run that the project was started in.
 _NOT_INHERITED = ("MLFLOW_RUN_ID",)
@@ -38,9 +39,9 @@ def worker_environment(cpus: float) -> dict[str, str]:
 def crops_of_process(megabytes: int) -> "CropCache":
     """Give the crops that this process keeps at hand for all individuals that it trains.
 
-    It is the one thing that outlives an individual. Ray runs plain functions in a worker process, one after the other,
-    and hands them nothing of the process, so it is held here. It changes how fast an individual is trained, not what
-    comes out: batches are the same with it and without.
+    With ``functions_of_process`` it is all that outlives an individual. Ray runs plain functions in a worker process,
+    one after the other, and hands them nothing of the process, so it is held here. It changes how fast an individual is
+    trained, not what comes out: batches are the same with it and without.
 
     Args:
         megabytes: ``evolve.cache_megabytes``; another value gives another cache, and lets the former go.
@@ -48,6 +49,17 @@ def crops_of_process(megabytes: int) -> "CropCache":
     from evopose2d.data.cache import CropCache
 
     return CropCache(megabytes)
+
+
+@lru_cache(maxsize=1)
+def functions_of_process() -> "TracedStretches":
+    """Give the traced functions that this process keeps for all individuals that it trains.
+
+    They are held here as the crops are, and like these change how fast an individual is trained, not what comes out.
+    """
+    from evopose2d.training.traced import TracedStretches
+
+    return TracedStretches()
 
 
 def work(

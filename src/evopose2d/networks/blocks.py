@@ -7,6 +7,7 @@ import keras
 
 from evopose2d.networks.batch_norm import FusedBatchNormalization
 from evopose2d.networks.depthwise import DepthwiseConvolution
+from evopose2d.networks.drop_connect import DropConnect
 from evopose2d.networks.initializers import FanOutScaling
 from evopose2d.networks.scaling import BlockSpec, HeadSpec
 from evopose2d.networks.seeding import layer_seed
@@ -89,7 +90,7 @@ class LayerFactory:
 
     def drop_connect(self, name: str, rate: float) -> keras.Layer:
         """Make a layer that in training zeroes samples with probability ``rate`` and scales up the rest."""
-        return keras.layers.Dropout(rate, noise_shape=(None, 1, 1, 1), seed=layer_seed(self.seed, name), name=name)
+        return DropConnect(rate, seed=layer_seed(self.seed, name), name=name)
 
     def _initializer(self, name: str) -> keras.Initializer:
         return FanOutScaling(2.0, "truncated_normal", layer_seed(self.seed, name))

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from evopose2d.accelerator import Accelerator
 from evopose2d.config.schema import TrainConfig
 from evopose2d.errors import TrainingError
 from evopose2d.networks.seeding import reseed
+from evopose2d.networks.stretches import same_block, stretches
 from evopose2d.training.losses import HeatmapLoss
 from evopose2d.training.optimizer import AdamL2, convolution_kernels
 from evopose2d.training.result import EpochResult, TrainingResult
 from evopose2d.training.schedules import learning_rate
 from evopose2d.training.state import load_state, save_state
+from evopose2d.training.traced import TracedStretches
 from evopose2d.weights import save_weights
 
 logger = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ def train(
     on_step: Callable[[float], None] = lambda loss: None,
     *,
     resumable: bool = True,
+    traced: TracedStretches | None = None,
 ) -> TrainingResult:
     """Train from the last saved epoch, or from the network's weights as they are, to the last epoch.
 
@@ -66,6 +69,8 @@ def train(
         hopeless: tells after each epoch, from all so far, whether to train no further.
         on_step: told of every step's loss, the mean over the epoch so far.
         resumable: save the state after each epoch, which waits for the disk.
+        traced: functions of trainings before in this process, to start sooner; the result is the same. They are
+            passed over where XLA compiles, in mixed precision, on several devices, and on other backends.
 
     Returns:
         Every epoch of the run, with the weights of the best one. The same inputs on the same device give the
@@ -75,7 +80,8 @@ def train(
         TrainingError: the loss is not a finite number.
     """
     with accelerator.scope():
-        model = trainable(task.network, task.config, task.steps_per_epoch, jit_compile=accelerator.jit_compile)
+        jit_compile = accelerator.jit_compile
+        model = trainable(task.network, task.config, task.steps_per_epoch, jit_compile=jit_compile, traced=traced)
     state_file, best_weights = folder / "state.npz" if resumable else None, folder / "best.weights.h5"
     epochs = () if state_file is None else load_state(state_file, model)
     first_epoch = len(epochs)
@@ -96,7 +102,12 @@ def train(
 
 
 def trainable(
-    network: keras.Model, config: TrainConfig, steps_per_epoch: int, *, jit_compile: bool = False
+    network: keras.Model,
+    config: TrainConfig,
+    steps_per_epoch: int,
+    *,
+    jit_compile: bool = False,
+    traced: TracedStretches | None = None,
 ) -> keras.Model:
     """Give a network its loss and its optimizer, ready for ``Model.fit``; call it inside the accelerator's scope.
 
@@ -105,24 +116,51 @@ def trainable(
         config: the ``train`` section.
         steps_per_epoch: batches in an epoch.
         jit_compile: whether XLA compiles the step.
+        traced: functions to trace the step from where that is possible.
     """
     stride = network.input_shape[1] // network.output_shape[1]
-    model = _TrainingModel(network, HeatmapLoss(stride, config.sigma))
+    if jit_compile or not _can_trace_apart():
+        traced = None
+    model = _TrainingModel(network, HeatmapLoss(stride, config.sigma), traced)
     optimizer = AdamL2(learning_rate(config, steps_per_epoch), l2=config.l2, decayed=convolution_kernels(network))
     model.compile(optimizer=optimizer, jit_compile=jit_compile)
     optimizer.build(model.trainable_variables)
     return model
 
 
+def _can_trace_apart() -> bool:
+    one_device = keras.backend.backend() == "tensorflow" and not tf.distribute.has_strategy()
+    return one_device and keras.config.dtype_policy().name == "float32"
+
+
 class _TrainingModel(keras.Model):
-    """A model over a network's layers that computes its own loss.
+    """A model over a network's layers that computes its own loss, and in training runs by traced functions if given.
 
     For a loss that is given to ``compile``, Keras traces the forward pass once more before the first step.
     """
 
-    def __init__(self, network: keras.Model, loss: HeatmapLoss) -> None:
+    def __init__(self, network: keras.Model, loss: HeatmapLoss, traced: TracedStretches | None) -> None:
         super().__init__(network.inputs, network.outputs, name="training")
         self._heatmap_loss = loss
+        self._traced = traced
+        self._stretches = () if traced is None else tuple(stretches(network, same_block))
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:  # noqa: ANN401 - tensors
+        """Give the heatmaps (B, h, w, K) of images (B, H, W, 3)."""
+        if self._traced is None or not training:
+            return super().call(inputs, training=training, mask=mask)
+        features = keras.ops.cast(inputs, self.inputs[0].dtype)
+        for stretch in self._stretches:
+            features = self._traced.run(stretch, features)
+        return features
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Trace the step as one function; Keras's are three in each other, for what does not occur on one device."""
+        if self._traced is None:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            step = tf.function(self.train_step, autograph=False)
+            self.train_function: Callable[[Iterator[Any]], Any] = lambda batches: step(next(batches))
 
     def compute_loss(
         self,
