@@ -43,3 +43,13 @@ def test_kernels_of_convolutions_decay_and_no_others():
     } <= names
     assert not any("dwconv" in name or "bn" in name for name in names)
     assert all(path.endswith("/kernel") for path in convolution_kernels(network))
+
+
+def test_variables_of_two_trainings_have_the_same_names():
+    def names() -> list[str]:
+        network = build_network(TINY, 3, seed=1)
+        optimizer = AdamL2(0.01, l2=1e-5, decayed=convolution_kernels(network))
+        optimizer.build(network.trainable_variables)
+        return [variable.path for variable in optimizer.variables]
+
+    assert names() == names()

@@ -3,7 +3,6 @@
 import gc
 from functools import cache
 
-import keras
 from tensorflow.python.framework import ops
 
 
@@ -14,8 +13,11 @@ def spare_what_is_imported() -> None:
 
 
 def release_networks() -> None:
-    """Forget every network that this process has built; none may be in use any more."""
-    keras.backend.clear_session()
+    """Forget every network that this process has built; none may be in use any more.
+
+    Keras's own ``clear_session`` would free no more, and takes TensorFlow's kernels with it: the next network then
+    pays again for those that make each variable.
+    """
     # TensorFlow registers the gradient of every swish under a name of its own, for ever, and with it the graph of
     # the network around it: some 30 MB for each network that was trained.
     registry = getattr(getattr(ops, "_gradient_registry", None), "_registry", {})
