@@ -49,7 +49,7 @@ _NEVER = {
     "benchmarks": {"mlflow", "optuna", "ray"},
     "prediction": {"evopose2d.training", "evopose2d.tracking", "optuna", "ray"},
 }
-_TENSORFLOW_IN_DATA = {"records.py", "writing.py", "epochs.py", "cutting.py", "pipeline.py"}
+_TENSORFLOW_IN_DATA = {"feeding.py", "records.py", "writing.py", "epochs.py", "cutting.py", "pipeline.py"}
 
 
 def _modules(root: Path) -> list[Path]:

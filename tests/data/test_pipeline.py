@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from evopose2d.config.schema import AugmentationConfig, RecordsConfig
 from evopose2d.data import coco, geometry
-from evopose2d.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
+from evopose2d.data.pipeline import cuttings_dataset, evaluation_dataset, steps_per_epoch, training_dataset
 from evopose2d.data.writing import write_records
 from evopose2d.keypoints import COCO_PERSON
 
@@ -192,6 +192,15 @@ def test_people_of_an_image_are_augmented_each_on_their_own(crowded):
     turning = batches(crowded, replace(FULL, rotation_probability=1.0), batch_size=24)
     keypoints = turning[0][1]
     assert len({tuple(person.ravel()) for person in keypoints}) == 24
+
+
+def test_no_dataset_has_a_thread_that_tunes_it(ten, no_augmentation):
+    datasets = (
+        training_dataset(ten, SHAPE, no_augmentation, batch_size=4, seed=0, epochs=1, shuffle_buffer=6),
+        evaluation_dataset(ten, SHAPE, batch_size=4),
+        cuttings_dataset(ten, SHAPE, batch_size=4),
+    )
+    assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 3
 
 
 def noisy_image(suffix: str) -> bytes:

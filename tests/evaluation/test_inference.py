@@ -45,6 +45,14 @@ def people(count, seed=0):
     }, in_image
 
 
+class Watched(Oracle):
+    """Keeps what it is given to predict."""
+
+    def predict(self, x, **options):
+        self.given = x
+        return super().predict(x, **options)
+
+
 def batches(columns, size):
     """Cut into batches of one size; the last is filled up with its first person."""
     count = len(columns["box"])
@@ -122,3 +130,10 @@ def test_pictures_are_collected_on_the_way():
     sample = collector.sample()
     assert sample.rows.tolist() == [0, 3, 6]
     assert sample.crops[:, 0, 0, 0].tolist() == [0, 3, 6]
+
+
+def test_what_the_network_is_fed_has_no_thread_that_tunes_it():
+    columns, _ = people(5)
+    network = Watched()
+    predict_people(network, batches(columns, 4), 5)
+    assert network.given.options().autotune.enabled is False

@@ -1,5 +1,6 @@
 """From parsed records to crops: where Python, OpenCV and TensorFlow's JPEG decoder take turns."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,11 @@ def _cut_whole(
     return images, keypoints, matrices
 
 
+def calls_at_once() -> int:
+    """Return how many records are loaded at a time: one a core."""
+    return os.cpu_count() or 1
+
+
 def in_chunks(
     records: RecordsInfo,
     ordered: tf.data.Dataset,
@@ -128,5 +134,5 @@ def in_chunks(
     full = chunk == batch_size
     if chunk:
         ordered = ordered.batch(chunk, drop_remainder=full and drop_remainder)
-    loaded = ordered.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    loaded = ordered.map(load, num_parallel_calls=calls_at_once(), deterministic=True)
     return loaded if full else loaded.rebatch(batch_size, drop_remainder=drop_remainder)

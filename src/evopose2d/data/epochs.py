@@ -91,7 +91,7 @@ def _ordered(
         .interleave(
             read,
             cycle_length=min(_FILES_AT_ONCE, records.shards),
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=min(_FILES_AT_ONCE, records.shards),
             deterministic=True,
         )
         .shuffle(min(shuffle_buffer, records.people), seed=order_seed, reshuffle_each_iteration=False)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data.augmentation import Augmentation, augment, draw, drawn_augmentation, drawn_flips
 from evopose2d.data.crops import TrainingCrops
-from evopose2d.data.cutting import Boxes, Keypoints, Matrices, cut_people, in_chunks
+from evopose2d.data.cutting import Boxes, Keypoints, Matrices, calls_at_once, cut_people, in_chunks
 from evopose2d.data.epochs import contents_of_records, ordered_epochs, places_of_records, taking_turns
+from evopose2d.data.feeding import fed
 from evopose2d.data.geometry import InputShape, crop_matrices, mask_outside, transform_keypoints
 from evopose2d.data.records import parse
 from evopose2d.data.shards import RecordsInfo
@@ -72,12 +73,12 @@ def training_dataset(
     if crops is not None:
         people = _batches_at_hand(crops, augmentation, seed, ordered, steps, batch_size)
         gather = partial(_gather, crops, input_shape)
-        batches = people.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        batches = people.map(gather, num_parallel_calls=calls_at_once(), deterministic=True)
     else:
         load = partial(_load_training, records, input_shape, augmentation, seed)
         batches_of = _batches_of_images if records.crops is None else _batches_of_crops
         batches = batches_of(records, ordered, load, steps, batch_size)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return fed(batches)
 
 
 def evaluation_dataset(
@@ -103,7 +104,7 @@ def evaluation_dataset(
     _leave_threads_to_tf_data()
     people = tf.data.TFRecordDataset([str(file) for file in records.files])
     loaded = in_chunks(records, people, partial(_load_evaluation, records, input_shape, centred), batch_size)
-    return loaded.map(partial(_filled, batch_size)).prefetch(tf.data.AUTOTUNE)
+    return fed(loaded.map(partial(_filled, batch_size)))
 
 
 def cuttings_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_size: int) -> tf.data.Dataset:
@@ -126,7 +127,7 @@ def cuttings_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_siz
     contents = files.flat_map(lambda shard, file: tf.data.TFRecordDataset(file).map(lambda record: (shard, record)))
     numbered = contents.enumerate().map(lambda number, content: (number, *content))
     loaded = in_chunks(records, numbered, partial(_load_cuttings, records, input_shape), batch_size)
-    return loaded.prefetch(tf.data.AUTOTUNE)
+    return fed(loaded)
 
 
 def _leave_threads_to_tf_data() -> None:
@@ -171,7 +172,7 @@ def _batches_of_images(
         return tf.gather(images.values, order), tf.gather(keypoints.values, order)
 
     def epoch_of(once: tf.data.Dataset) -> tf.data.Dataset:
-        loaded = once.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(batch_size)
+        loaded = once.map(load, num_parallel_calls=calls_at_once(), deterministic=True).prefetch(batch_size)
         return (
             loaded.ragged_batch(_TURN * batch_size)
             .map(turns)

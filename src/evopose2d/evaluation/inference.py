@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from evopose2d.data.feeding import fed
 from evopose2d.data.geometry import keypoints_to_image
 from evopose2d.errors import DataError
 from evopose2d.evaluation.pictures import CropCollector
@@ -117,7 +119,10 @@ def predict_people(
         raise DataError(f"validation: the dataset holds nobody, must hold {people} people")
     feed = _Feed(itertools.chain([first], batches), people, collector, progress)
     steps = math.ceil(people / len(np.asarray(first["score"])))
-    outputs = predictor.predict(feed.inputs(), steps=steps, verbose=0)
+    inputs = {name: tf.TensorSpec.from_tensor(tf.constant(first[name])) for name in ("images", "keypoints")}
+    outputs = predictor.predict(
+        fed(tf.data.Dataset.from_generator(feed.inputs, output_signature=(inputs,))), steps=steps, verbose=0
+    )
     if feed.seen < people:
         raise DataError(f"validation: the dataset ends after {feed.seen} people, must hold {people}")
     kept = {name: np.concatenate(parts) for name, parts in feed.kept.items()}
