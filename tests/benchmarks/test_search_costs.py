@@ -48,16 +48,18 @@ def test_parts_add_up_from_dispatch_to_tracking():
     assert astuple(found.pace) == (2.0, 0.5)
 
 
-def test_a_small_search_is_timed(project_root, mlflow_uri, monkeypatch):
+def test_a_small_search_is_timed(project_root, mlflow_uri, monkeypatch, tmp_path):
     # In this process, which has imported TensorFlow already, and with a database that is there.
     there = {"workers": in_this_process, "tracking_uri": mlflow_uri}
     monkeypatch.setattr(search_costs, "measure", partial(search_costs.measure, **there))
     start = OriginalStart(3.0, 2.0)
     monkeypatch.setattr(search_costs, "start_original", lambda params, environment, processes: [start] * processes)
     command = ["benchmark", "evolve", *TINY, "--trained", "2", "--images", "5", "--rounds", "2", "--json"]
-    ended = CliRunner().invoke(app, [*command, "--params", str(project_root / "params.yaml")])
+    out = tmp_path / "costs.json"
+    ended = CliRunner().invoke(app, [*command, "--out", str(out), "--params", str(project_root / "params.yaml")])
     assert ended.exception is None, ended.output
     content = json.loads(ended.stdout)
+    assert json.loads(out.read_text()) == content
 
     assert content["original"] == [{"seconds": 3.0, "cpu_seconds": 2.0}] * 2
     assert [each["number"] for each in content["individuals"]] == [0, 1, 2]

@@ -65,22 +65,24 @@ def test_the_clock_runs_while_the_driver_works():
 
 def test_the_command_gives_a_table_a_picture_and_json(project_root, tmp_path):
     command = ["benchmark", "evolve", "--simulate", "--workers", "5", "--individuals", "31", "--seed", "1"]
-    picture = tmp_path / "growth.png"
-    ended = CliRunner().invoke(
-        app, [*command, "--params", str(project_root / "params.yaml"), "--out", str(picture), "--json"]
-    )
+    picture, out = tmp_path / "growth.png", tmp_path / "growth.json"
+    files = ["--curves", str(picture), "--out", str(out)]
+    ended = CliRunner().invoke(app, [*command, *files, "--params", str(project_root / "params.yaml"), "--json"])
     assert ended.exception is None, ended.output
     content = json.loads(ended.stdout)
     assert (content["workers"], content["individuals"], content["growth"][-1]["individuals"]) == (5, 31, 31)
+    assert json.loads(out.read_text()) == content
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_stopping_is_compared_at_equal_compute(project_root):
+def test_stopping_is_compared_at_equal_compute(project_root, tmp_path):
     command = ["benchmark", "evolve", "--simulate", "--workers", "5", "--individuals", "61", "--compare", "2"]
     settings = ["evolve.stopping=percentile", "evolve.child_epochs=5", "--params", str(project_root / "params.yaml")]
-    ended = CliRunner().invoke(app, [*command, *settings, "--json"])
+    out = tmp_path / "compared.json"
+    ended = CliRunner().invoke(app, [*command, *settings, "--out", str(out), "--json"])
     assert ended.exception is None, ended.output
     rows = json.loads(ended.stdout)
+    assert json.loads(out.read_text()) == rows
     assert [row["hours"] / rows[-1]["hours"] for row in rows] == pytest.approx([0.1, 0.25, 0.5, 0.75, 1.0])
     assert rows[-1]["individuals_stopping"] > rows[-1]["individuals_without"]
     assert all(earlier["stopping"] >= later["stopping"] for earlier, later in itertools.pairwise(rows[1:]))

@@ -18,6 +18,7 @@ ParamsFile = Annotated[Path, typer.Option("--params", help="The file with all se
 Set = Annotated[
     str, typer.Option("--set", help="More KEY=VALUE settings in one text, separated by blanks (for MLflow Projects).")
 ]
+Out = Annotated[Path | None, typer.Option("--out", help="Also write the figures to this JSON file.", dir_okay=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 PARAMS_FILE = Path("params.yaml")

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Out, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.benchmark_evolve import evolve
 from evopose2d.cli.benchmark_steps import evaluate, train_step
 from evopose2d.cli.options import Coordinates, Device, FlipTest, Method, Precision
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.output import import_tensorflow, save, show
 
 benchmark = typer.Typer(
     name="benchmark",
@@ -42,6 +42,7 @@ def inference(
     precision: Precision = "float32",
     params: ParamsFile = PARAMS_FILE,
     more: Set = "",
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure inference: images a second and latency by batch size, the network alone and end to end."""
@@ -73,7 +74,9 @@ def inference(
     )
     flip = "with" if flip_test else "without"
     title = f"inference on {accelerator.device}, {precision}, {flip} flip test"
-    show([asdict(speed) for speed in speeds], title=title, as_json=as_json)
+    rows = [asdict(speed) for speed in speeds]
+    save(rows, out)
+    show(rows, title=title, as_json=as_json)
 
 
 @benchmark.command()
@@ -83,7 +86,7 @@ def pipeline(
     repeats: Annotated[int, typer.Option(min=1, help="Rounds in which each pipeline is measured.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.0, help="Seconds for which each is read in a round.")] = 3.0,
     warm_up: Annotated[int, typer.Option(min=0, help="Batches before them.")] = 8,
-    out: Annotated[Path | None, typer.Option(help="File for the table as JSON.", dir_okay=False)] = None,
+    out: Out = None,
     params: ParamsFile = PARAMS_FILE,
     more: Set = "",
     as_json: AsJson = False,
@@ -93,7 +96,6 @@ def pipeline(
     import_tensorflow()
     from evopose2d.benchmarks.pipeline import measure
     from evopose2d.data.shards import read_info
-    from evopose2d.files import write_json
 
     records = read_info(Path(settings.write_tfrecords.root) / "train")
     height, width = settings.model.input_shape
@@ -108,8 +110,7 @@ def pipeline(
         cache_megabytes=settings.evolve.cache_megabytes,
     )
     rows = [asdict(speed) for speed in speeds]
-    if out is not None:
-        write_json(out, rows)
+    save(rows, out)
     show(rows, title=f"input pipeline, {height}x{width}, {records.people} people", as_json=as_json)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Out, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.output import import_tensorflow, save, show
 from evopose2d.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ def evolve(
     trained: Annotated[int, typer.Option(min=2, help="Children of the small search.")] = 7,
     images: Annotated[int, typer.Option(min=2, help="Training images drawn for the small search.")] = 12,
     rounds: Annotated[int, typer.Option(min=0, help="Times that the original is started for comparison.")] = 2,
-    out: Annotated[Path | None, typer.Option(help="Draw time and memory by population to this file.")] = None,
+    curves: Annotated[
+        Path | None, typer.Option(help="Draw a simulated search's time and memory by population to this file.")
+    ] = None,
+    out: Out = None,
     params: ParamsFile = PARAMS_FILE,
     more: Set = "",
     as_json: AsJson = False,
@@ -50,7 +53,7 @@ def evolve(
     chosen = [*_start_from(network), *(overrides or ())]
     settings = load_settings(params, chosen, more)
     if not simulate:
-        _really(settings, children=trained, images=images, rounds=rounds, as_json=as_json)
+        _really(settings, children=trained, images=images, rounds=rounds, out=out, as_json=as_json)
         return
     from evopose2d.benchmarks import simulated_search
 
@@ -67,18 +70,21 @@ def evolve(
         search = partial(simulated_search.simulate, workers=workers, seconds=seconds, spread=spread, timer=None)
         rows = compare_stopping(sized, search, range(seed, seed + compare))
         title = f"{schedule}, stopped by {settings.evolve.stopping} or not, over {compare} simulated searches"
-        show([asdict(row) for row in rows], title=title, as_json=as_json)
+        compared = [asdict(row) for row in rows]
+        save(compared, out)
+        show(compared, title=title, as_json=as_json)
         return
     found = simulated_search.simulate(sized, workers=workers, seconds=seconds, spread=spread, on_disk=disk)
     growth = [asdict(point) for point in found.growth]
     whole = {name: value for name, value in vars(found).items() if name not in ("growth", "population", "ended")}
-    if out is not None:
+    save({**whole, "growth": growth}, out)
+    if curves is not None:
         from evopose2d.visualization.growth import growth_curves
         from evopose2d.visualization.style import save_figure
 
         columns = {name: [point[name] for point in growth] for name in growth[0]}
         names = ("individuals", "driver_ms", "ask_ms", "memory_kb")
-        save_figure(growth_curves(*(columns[name] for name in names)), out)
+        save_figure(growth_curves(*(columns[name] for name in names)), curves)
     if as_json:
         show({**whole, "growth": growth}, title="", as_json=True)
         return
@@ -97,13 +103,15 @@ def _start_from(network: str) -> list[str]:
     return [*model, f"evolve.ancestor={json.dumps(published['model.genotype'])}"]
 
 
-def _really(settings: "Params", *, children: int, images: int, rounds: int, as_json: bool) -> None:
+def _really(settings: "Params", *, children: int, images: int, rounds: int, out: Path | None, as_json: bool) -> None:
     import_tensorflow()
     from evopose2d.benchmarks.search_costs import measure
 
     costs = measure(settings, children=children, images=images, rounds=rounds)
+    everything = {**asdict(costs), "rows": costs.rows()}
+    save(everything, out)
     if as_json:
-        show({**asdict(costs), "rows": costs.rows()}, title="", as_json=True)
+        show(everything, title="", as_json=True)
         return
     show(costs.rows(), title="seconds of an individual besides training and validation", as_json=False)
     show({**costs.whole, "ending_seconds": costs.ending}, title="in a search of the settings' length", as_json=False)

@@ -2,15 +2,13 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, load_settings
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Out, Overrides, ParamsFile, load_settings
+from evopose2d.cli.output import import_tensorflow, save, show
 
-Out = Annotated[Path | None, typer.Option("--out", help="Also write the figures to this JSON file.", dir_okay=False)]
 _STEP_COLUMNS = ("median_s", "spread", "images_per_second", "ratio", "cpu_s", "cpu_ratio")
 _PROCESS_COLUMNS = ("second_step_s", "second_step_cpu_s", "peak_mb", "tera_operations", "of_matrix_product", "loss")
 
@@ -46,7 +44,7 @@ def train_step(
         starts=starts,
     )
     rows = [asdict(speed) for speed in speeds]
-    _write(rows, out)
+    save(rows, out)
     if as_json:
         show(rows, title="", as_json=True)
         return
@@ -69,12 +67,5 @@ def evaluate(
 
     theirs, ours = evaluate_both_ways(draw_crowd(people), batch_size)
     rows = [asdict(step) for step in compare_steps(theirs, ours)]
-    _write(rows, out)
+    save(rows, out)
     show(rows, title=f"evaluation of {people:,} people after the forward pass", as_json=as_json)
-
-
-def _write(rows: list[dict[str, Any]], out: Path | None) -> None:
-    from evopose2d.files import write_json
-
-    if out is not None:
-        write_json(out, rows)

@@ -6,11 +6,14 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
+
+from evopose2d.files import write_json
 
 _LIBRARIES = ("tensorflow", "absl", "alembic", "jax", "matplotlib", "PIL")
 
@@ -45,6 +48,12 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+
+
+def save(content: Mapping[str, Any] | Sequence[Mapping[str, Any]], file: Path | None) -> None:
+    """Write what a command shows to a JSON file, if one is wanted."""
+    if file is not None:
+        write_json(file, content)
 
 
 def show(content: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, title: str, as_json: bool) -> None:
