@@ -38,6 +38,9 @@ class PosePredictor(keras.Model):
         super().__init__(name="pose_predictor", dtype="float32")
         self.network = network
         self.reader = HeatmapReader(decoding, flip_permutation, sigma, stride)
+        # There are no variables but the network's. A model that is not built takes a batch ahead of `predict` on JAX,
+        # of data that cannot always be read twice.
+        self.built = True
         self.compile(jit_compile=jit_compile or keras.backend.backend() == "jax")
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
