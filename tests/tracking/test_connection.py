@@ -76,3 +76,12 @@ def test_what_mlflow_says_fits_a_line_and_keeps_the_password():
     assert len(one_line(error)) <= 300
     with pytest.raises(TrackingError, match="MLflow: cannot reach http"), answering():
         raise error
+
+
+@pytest.mark.usefixtures("raising_interrupts")
+def test_ctrl_c_waits_until_mlflow_has_answered():
+    answers = []
+    with pytest.raises(KeyboardInterrupt), answering():
+        os.kill(os.getpid(), signal.SIGINT)
+        answers.append("all")
+    assert answers == ["all"]

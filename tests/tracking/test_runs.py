@@ -1,10 +1,16 @@
 """Tracking: what MLflow is told, and what its absence costs."""
 
 import logging
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.tracking import flatten, tracked_run
@@ -44,6 +50,7 @@ def test_interrupted_stage_goes_on_in_its_run(config: TrackingConfig, tmp_path: 
     memory = tmp_path / "run_id"
     with pytest.raises(KeyboardInterrupt), tracked_run(config, "train", tags={}, resume_file=memory) as first:
         raise KeyboardInterrupt
+    assert mlflow.MlflowClient(config.uri).get_run(first.run_id).info.status == "KILLED"
     with tracked_run(config, "train", tags={}, resume_file=memory) as second:
         assert second.run_id == first.run_id
     assert mlflow.MlflowClient(config.uri).get_run(first.run_id).info.status == "FINISHED"
@@ -53,6 +60,32 @@ def test_failed_stage_is_seen_as_failed(config: TrackingConfig):
     with pytest.raises(RuntimeError), tracked_run(config, "train", tags={}) as run:
         raise RuntimeError
     assert mlflow.MlflowClient(config.uri).get_run(run.run_id).info.status == "FAILED"
+
+
+@pytest.mark.usefixtures("raising_interrupts")
+def test_ctrl_c_at_any_moment_leaves_whole_records(config: TrackingConfig):
+    rng = np.random.default_rng(0)
+    presses = 20
+    with tracked_run(config, "train", tags={}) as run:
+        for step in range(presses):
+            ctrl_c = threading.Timer(rng.uniform(0, 0.03), os.kill, (os.getpid(), signal.SIGINT))
+            with pytest.raises(KeyboardInterrupt):
+                ctrl_c.start()
+                run.log_metrics({f"metric {number}": 2.0 for number in range(8)}, step=step)
+                time.sleep(10)
+    client = mlflow.MlflowClient(config.uri)
+    histories = [client.get_metric_history(run.run_id, f"metric {number}") for number in range(8)]
+    assert [[metric.step for metric in history] for history in histories] == [list(range(presses))] * 8
+
+
+def test_server_that_goes_away_before_the_end_costs_a_warning(config: TrackingConfig, monkeypatch, caplog):
+    def refuse(*_: object) -> None:
+        raise MlflowException("the server is away")
+
+    with caplog.at_level(logging.WARNING), tracked_run(config, "train", tags={}) as run:
+        run.log_metrics({"loss": 2.0})
+        monkeypatch.setattr(mlflow.tracking.fluent.MlflowClient, "set_terminated", refuse)
+    assert "the server is away" in caplog.text
 
 
 def test_server_that_does_not_answer_costs_a_warning(config: TrackingConfig, monkeypatch, caplog):

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.errors import EvoPoseError
+from evopose2d.tracking.interrupts import held_interrupts
 
 # MLflow's own defaults wait minutes for a server that is down, again for every call.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
@@ -98,13 +99,14 @@ def server_command(uri: str) -> str | None:
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Tell what MLflow raises in one line.
+    """Tell what MLflow raises in one line, and hold Ctrl-C back until it has its record.
 
     Raises:
         TrackingError: the block raised what MLflow raises.
     """
     try:
-        yield
+        with held_interrupts():
+            yield
     except (MlflowException, OSError) as error:
         raise TrackingError(f"MLflow: {one_line(error)}") from error
 

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.files import write_text
-from evopose2d.tracking.connection import connect, experiment_id, one_line
+from evopose2d.tracking.connection import TrackingError, answering, connect, experiment_id
 from evopose2d.tracking.models import log_keras_model
 
 logger = logging.getLogger(__name__)
@@ -55,10 +55,8 @@ class TrackedRun:
     def _attempt(self, action: Callable[[], Any]) -> None:
         if self.run_id is None:
             return
-        try:
+        with _warned("MLflow did not take a record"):
             action()
-        except (MlflowException, OSError) as error:
-            logger.warning("MLflow did not take a record: %s", one_line(error))
 
 
 @contextlib.contextmanager
@@ -78,7 +76,7 @@ def tracked_run(
         resume_file: remembers the run's id, so that a stage that was killed goes on in the same run.
 
     Yields:
-        The run. It ends as failed if the block raises.
+        The run. It ends as killed if the block is interrupted, as failed if it raises anything else.
     """
     active = _start(config, name, tags, resume_file)
     if active is None:
@@ -86,8 +84,18 @@ def tracked_run(
         return
     if resume_file is not None:
         write_text(resume_file, active.info.run_id)
-    with active:
+    status = "FINISHED"
+    try:
         yield TrackedRun(active.info.run_id)
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    except BaseException:
+        status = "FAILED"
+        raise
+    finally:
+        with _warned("MLflow does not know that the run has ended"):
+            mlflow.end_run(status)
 
 
 def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -108,7 +116,7 @@ def _start(
         mlflow.set_tracking_uri(config.uri)
     resumed = resume_file.read_text().strip() if resume_file is not None and resume_file.exists() else None
     joined = os.environ.get("MLFLOW_RUN_ID")
-    try:
+    with _warned("MLflow does not answer, this run is not tracked"):
         client = connect(config)
         if not joined:
             mlflow.set_experiment(experiment_id=experiment_id(client, config.experiment))
@@ -116,6 +124,13 @@ def _start(
             if resumed and not joined:
                 return mlflow.start_run(run_id=resumed, log_system_metrics=True, tags=dict(tags))
         return mlflow.start_run(run_name=name, log_system_metrics=True, tags=dict(tags))
-    except (MlflowException, OSError) as error:
-        logger.warning("MLflow does not answer, this run is not tracked: %s", one_line(error))
-        return None
+    return None
+
+
+@contextlib.contextmanager
+def _warned(what: str) -> Iterator[None]:
+    try:
+        with answering():
+            yield
+    except TrackingError as error:
+        logger.warning("%s; %s", what, error)
