@@ -19,8 +19,47 @@ def test_steps_equal_those_with_the_penalty_in_the_loss():
         adam.apply([keras.ops.array(gradient)], [ours])
         keras_adam.apply([keras.ops.array(penalised)], [plain])
         np.testing.assert_allclose(ours.numpy(), plain.numpy(), atol=3e-6)
-    for own, theirs in zip(adam.variables, keras_adam.variables, strict=True):
-        np.testing.assert_allclose(own.numpy(), theirs.numpy(), rtol=1e-4)
+    own, theirs = _state(adam), _state(keras_adam)
+    assert list(own) == list(theirs)
+    for name, values in own.items():
+        np.testing.assert_allclose(values, theirs[name], rtol=1e-4)
+
+
+def test_state_is_that_of_keras_and_goes_on_there_and_back():
+    rng = np.random.default_rng(0)
+    shapes = ((2, 3), (), (4,))
+    gradients = [[rng.normal(size=shape).astype(np.float32) for shape in shapes] for _ in range(6)]
+
+    def train(optimizers: list[keras.optimizers.Optimizer]) -> list[np.ndarray]:
+        """Take two steps by each optimizer in turn, each from the state of the one before."""
+        variables = [keras.Variable(np.ones(shape, np.float32), name=f"v{n}") for n, shape in enumerate(shapes)]
+        for turn, optimizer in enumerate(optimizers):
+            optimizer.build(variables)
+            if turn:
+                optimizer.load_own_variables(_state(optimizers[turn - 1]))
+            for step in gradients[2 * turn : 2 * turn + 2]:
+                optimizer.apply([keras.ops.array(gradient) for gradient in step], variables)
+        return [variable.numpy() for variable in variables]
+
+    def ours() -> AdamL2:
+        return AdamL2(0.1, l2=0.0, decayed=[])
+
+    mixed = train([ours(), keras.optimizers.Adam(0.1), ours()])
+    for values, expected in zip(mixed, train([keras.optimizers.Adam(0.1) for _ in range(3)]), strict=True):
+        np.testing.assert_allclose(values, expected, atol=1e-5)
+
+
+def test_moments_of_all_variables_are_held_together():
+    optimizer = AdamL2(0.1, l2=0.0, decayed=[])
+    optimizer.build([keras.Variable(np.ones(3, np.float32)) for _ in range(20)])
+    if keras.backend.backend() == "tensorflow":
+        assert len(optimizer.variables) < 10
+
+
+def _state(optimizer: keras.optimizers.Optimizer) -> dict[str, np.ndarray]:
+    state: dict[str, np.ndarray] = {}
+    optimizer.save_own_variables(state)
+    return state
 
 
 def test_variables_that_are_not_named_do_not_decay():

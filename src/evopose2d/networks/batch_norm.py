@@ -35,7 +35,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if mask is not None or not self._can_fuse(len(inputs.shape)):
             return super().call(inputs, training=training, mask=mask)
         if training and self.trainable:
-            return self._normalise_and_update(inputs)
+            return self._normalise_and_update(inputs)[0]
         outputs, _, _ = self._fused(inputs, training=False)
         return outputs
 
@@ -50,12 +50,13 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and not self.renorm
         )
 
-    def _normalise_and_update(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors
+    def _normalise_and_update(self, inputs: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - tensors
+        """Give the outputs with the batch's mean and its variance, which the moving ones have taken in."""
         outputs, mean, sample_variance = self._fused(inputs, training=True)
         variance = sample_variance * _population_share(inputs, mean.dtype)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
-        return outputs
+        return outputs, mean, variance
 
     def _fused(self, inputs: Any, *, training: bool) -> tuple[Any, Any, Any]:  # noqa: ANN401 - tensors
         import tensorflow as tf  # the other backends must not need it

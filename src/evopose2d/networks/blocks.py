@@ -11,6 +11,7 @@ from evopose2d.networks.drop_connect import DropConnect
 from evopose2d.networks.initializers import FanOutScaling
 from evopose2d.networks.scaling import BlockSpec, HeadSpec
 from evopose2d.networks.seeding import layer_seed
+from evopose2d.networks.swish import NormalisedSwish
 
 Tensor = Any  # a symbolic tensor of any backend
 
@@ -88,18 +89,16 @@ class LayerFactory:
         """Make a batch normalisation of momentum 0.99."""
         return FusedBatchNormalization(epsilon=epsilon, synchronized=self.synchronized, name=name)
 
+    def normalised_swish(self, name: str) -> keras.Layer:
+        """Make a batch normalisation with swish after it."""
+        return NormalisedSwish(synchronized=self.synchronized, name=name)
+
     def drop_connect(self, name: str, rate: float) -> keras.Layer:
         """Make a layer that in training zeroes samples with probability ``rate`` and scales up the rest."""
         return DropConnect(rate, seed=layer_seed(self.seed, name), name=name)
 
     def _initializer(self, name: str) -> keras.Initializer:
         return FanOutScaling(2.0, "truncated_normal", layer_seed(self.seed, name))
-
-
-def normalised_swish(features: Tensor, layers: LayerFactory, norm_name: str, activation_name: str) -> Tensor:
-    """Apply batch normalisation and swish to (B, h, w, C) features."""
-    features = layers.batch_norm(norm_name)(features)
-    return keras.layers.Activation("swish", name=activation_name)(features)
 
 
 def squeeze_excitation(features: Tensor, layers: LayerFactory, name: str, squeeze_channels: int) -> Tensor:
@@ -125,9 +124,9 @@ def bottleneck(inputs: Tensor, layers: LayerFactory, block: BlockSpec) -> Tensor
     name, features = block.name, inputs
     if block.expansion != 1:
         features = layers.convolution(f"{name}_expand_conv", block.expanded_channels)(features)
-        features = normalised_swish(features, layers, f"{name}_expand_bn", f"{name}_expand_activation")
+        features = layers.normalised_swish(f"{name}_expand_bn")(features)
     features = layers.depthwise_convolution(f"{name}_dwconv", block.kernel, block.stride)(features)
-    features = normalised_swish(features, layers, f"{name}_bn", f"{name}_activation")
+    features = layers.normalised_swish(f"{name}_bn")(features)
     features = squeeze_excitation(features, layers, f"{name}_se", block.squeeze_channels)
     features = layers.convolution(f"{name}_project_conv", block.out_channels)(features)
     features = layers.batch_norm(f"{name}_project_bn")(features)
@@ -141,4 +140,4 @@ def bottleneck(inputs: Tensor, layers: LayerFactory, block: BlockSpec) -> Tensor
 def upsampling(features: Tensor, layers: LayerFactory, head: HeadSpec) -> Tensor:
     """Double the resolution of (B, h, w, C) features by a transposed convolution, normalise, swish."""
     features = layers.transposed_convolution(f"{head.name}_conv", head.out_channels, head.kernel, head.stride)(features)
-    return normalised_swish(features, layers, f"{head.name}_bn", f"{head.name}_activation")
+    return layers.normalised_swish(f"{head.name}_bn")(features)

@@ -2,7 +2,7 @@
 
 import keras
 
-from evopose2d.networks.blocks import LayerFactory, Tensor, bottleneck, normalised_swish, upsampling
+from evopose2d.networks.blocks import LayerFactory, Tensor, bottleneck, upsampling
 from evopose2d.networks.scaling import NetworkSpec
 
 # Mean and standard deviation of ImageNet's RGB values, of 255.
@@ -25,7 +25,7 @@ def build_evopose2d(spec: NetworkSpec, layers: LayerFactory) -> keras.Model:
     images = image_input(*spec.input_shape)
     features = normalised(images)
     features = layers.convolution("stem_conv", spec.stem_channels, spec.stem_kernel, spec.stem_stride)(features)
-    features = normalised_swish(features, layers, "stem_bn", "stem_activation")
+    features = layers.normalised_swish("stem_bn")(features)
     for block in spec.blocks:
         features = bottleneck(features, layers, block)
     for head in spec.head:

@@ -1,9 +1,12 @@
 """Adam with L2 decay of the convolution kernels."""
 
-from collections.abc import Collection
+import itertools
+import math
+from collections.abc import Collection, MutableMapping
 from typing import Any
 
 import keras
+import numpy as np
 
 
 class AdamL2(keras.optimizers.Adam):
@@ -24,12 +27,47 @@ class AdamL2(keras.optimizers.Adam):
         self._l2 = l2
         self._decayed_paths = frozenset(decayed)
         self._decays: list[bool] = []
+        self._sizes: list[int] = []  # of each variable, where the moments of all are held in one
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Make the moments of each variable, and note which variables decay."""
-        if not self.built:
-            self._decays = [variable.path in self._decayed_paths for variable in variables]
-        super().build(variables)
+        """Make the moments of all variables, and note which variables decay.
+
+        On one device of TensorFlow, the moments of all variables are one variable each: to make hundreds, and to trace
+        and prepare as many updates, takes longer than a small network's training step.
+        """
+        if self.built:
+            return
+        self._decays = [variable.path in self._decayed_paths for variable in variables]
+        if not _can_fuse(variables):
+            super().build(variables)
+            return
+        super(keras.optimizers.Adam, self).build(variables)
+        self._sizes = [math.prod(variable.shape) for variable in variables]
+        for name in ("momentum", "velocity", "change"):
+            self.add_variable(shape=(sum(self._sizes),), dtype="float32", name=name)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the state as Keras's Adam does, the moments of each variable apart, whichever way they are held."""
+        if not self._sizes:
+            super().save_own_variables(store)
+            return
+        *others, momentum, velocity, _ = (variable.numpy() for variable in self.variables)
+        borders = np.cumsum(self._sizes)[:-1]
+        parts = zip(np.split(momentum, borders), np.split(velocity, borders), self._trainable_variables, strict=True)
+        moments = (part.reshape(variable.shape) for *pair, variable in parts for part in pair)
+        store.update((str(index), values) for index, values in enumerate(itertools.chain(others, moments)))
+
+    def load_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Take a state that ``save_own_variables`` or Keras's Adam wrote."""
+        if not self._sizes:
+            super().load_own_variables(store)
+            return
+        *others, momentum, velocity, _ = self.variables
+        for index, variable in enumerate(others):
+            variable.assign(store[str(index)])
+        moments = [store[str(index)].ravel() for index in range(len(others), len(store))]
+        momentum.assign(np.concatenate(moments[::2]))
+        velocity.assign(np.concatenate(moments[1::2]))
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:  # noqa: ANN401 - backend tensors
         """Update one variable from its gradient, which devices have summed already."""
@@ -38,39 +76,47 @@ class AdamL2(keras.optimizers.Adam):
         super().update_step(gradient, variable, learning_rate)
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:  # noqa: ANN401 - backend tensors
-        if self._can_fuse(trainable_variables):
+        if self._sizes:
             self._fused_update(grads, trainable_variables, learning_rate)
         else:
             super()._backend_update_step(grads, trainable_variables, learning_rate)
 
-    def _can_fuse(self, variables: list[Any]) -> bool:
-        if keras.backend.backend() != "tensorflow":
-            return False
-        import tensorflow as tf  # the other backends must not need it
-
-        return not tf.distribute.has_strategy() and all(variable.dtype == "float32" for variable in variables)
-
     def _fused_update(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:  # noqa: ANN401
-        """Update each variable by one operation; Keras traces and runs a dozen for the same formula."""
+        """Update all variables by one operation; Keras traces and runs a dozen for each of them."""
         import tensorflow as tf
 
+        *_, momentum, velocity, change = (variable.value for variable in self.variables)
         step = tf.cast(self.iterations.value + 1, tf.float32)
-        shared = {
-            "beta1_power": self.beta_1**step,
-            "beta2_power": self.beta_2**step,
-            "lr": tf.cast(learning_rate, tf.float32),
-            # As numbers they would become a constant each for every variable, all of which have to be traced.
-            "beta1": tf.constant(self.beta_1, tf.float32),
-            "beta2": tf.constant(self.beta_2, tf.float32),
-            "epsilon": tf.constant(self.epsilon, tf.float32),
-        }
-        for gradient, variable in zip(gradients, variables, strict=True):
-            index = self._get_variable_index(variable)
-            if self._l2 and self._decays[index]:
-                gradient = gradient + 2 * self._l2 * variable.value
-            kept = (variable, self._momentums[index], self._velocities[index])
-            var, m, v = (each.value.handle for each in kept)
-            tf.raw_ops.ResourceApplyAdam(var=var, m=m, v=v, grad=gradient, **shared)
+        gradient = tf.concat([tf.reshape(each, [-1]) for each in self._penalised(gradients, variables)], axis=0)
+        change.assign(tf.zeros_like(gradient), read_value=False)
+        tf.raw_ops.ResourceApplyAdam(
+            var=change.handle,
+            m=momentum.handle,
+            v=velocity.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+        for variable, part in zip(variables, tf.split(change.read_value(), self._sizes), strict=True):
+            variable.value.assign_add(tf.reshape(part, variable.shape), read_value=False)
+
+    def _penalised(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+        return [
+            gradient + 2 * self._l2 * variable.value if self._l2 and decays else gradient
+            for gradient, variable, decays in zip(gradients, variables, self._decays, strict=True)
+        ]
+
+
+def _can_fuse(variables: list[Any]) -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf  # the other backends must not need it
+
+    return not tf.distribute.has_strategy() and all(variable.dtype == "float32" for variable in variables)
 
 
 def convolution_kernels(network: keras.Model) -> list[str]:

@@ -1,7 +1,6 @@
 """What a training run needs to go on after it was killed: one file, whole or absent."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,10 +10,15 @@ import numpy as np
 from evopose2d.files import replacing
 from evopose2d.training.result import EpochResult
 
+_OPTIMIZER = "optimizer"
+
 
 def save_state(path: Path, epochs: tuple[EpochResult, ...], model: keras.Model) -> None:
     """Write the finished epochs with the model's and the optimizer's variables, replacing an older state."""
-    arrays = {name: np.asarray(variable) for name, variable in _variables(model)}
+    state: dict[str, np.ndarray] = {}
+    model.optimizer.save_own_variables(state)
+    arrays = {f"model{index}": np.asarray(variable) for index, variable in enumerate(model.variables)}
+    arrays |= {f"{_OPTIMIZER}{name}": values for name, values in state.items()}
     header = json.dumps([asdict(epoch) for epoch in epochs])
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, epochs=np.frombuffer(header.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
@@ -33,13 +37,8 @@ def load_state(path: Path, model: keras.Model) -> tuple[EpochResult, ...]:
     if not path.exists():
         return ()
     with np.load(path, allow_pickle=False) as arrays:
-        for name, variable in _variables(model):
-            variable.assign(arrays[name])
+        for index, variable in enumerate(model.variables):
+            variable.assign(arrays[f"model{index}"])
+        of_optimizer = [name for name in arrays.files if name.startswith(_OPTIMIZER)]
+        model.optimizer.load_own_variables({name.removeprefix(_OPTIMIZER): arrays[name] for name in of_optimizer})
         return tuple(EpochResult(**epoch) for epoch in json.loads(arrays["epochs"].tobytes()))
-
-
-def _variables(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
-    for index, variable in enumerate(model.variables):
-        yield f"model{index}", variable
-    for index, variable in enumerate(model.optimizer.variables):
-        yield f"optimizer{index}", variable
