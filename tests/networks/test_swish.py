@@ -96,6 +96,8 @@ def test_frozen_layer_keeps_its_moving_statistics():
     np.testing.assert_allclose(
         ours(_features(), training=True), theirs(_features(), training=True), rtol=1e-5, atol=1e-5
     )
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_is_saved_and_loaded():

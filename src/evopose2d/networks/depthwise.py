@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from evopose2d.networks.cpu import in_float32_on_cpu
+
 _FAST_WIDTH = 3
 
 Tensor = Any  # of TensorFlow
@@ -35,13 +37,9 @@ class DepthwiseConvolution(keras.layers.DepthwiseConv2D):
         return convolve(tf.convert_to_tensor(inputs), tf.convert_to_tensor(self.kernel))
 
     def _is_slow(self) -> bool:
-        if keras.backend.backend() != "tensorflow" or self.kernel_size[1] <= _FAST_WIDTH:
-            return False
-        import tensorflow as tf
-
         plain = not self.use_bias and self.activation is keras.activations.linear and self.dilation_rate == (1, 1)
-        usual = self.padding == "same" and self.data_format == "channels_last" and self.compute_dtype == "float32"
-        return plain and usual and not tf.config.list_logical_devices("GPU")
+        usual = self.padding == "same" and self.data_format == "channels_last"
+        return plain and usual and self.kernel_size[1] > _FAST_WIDTH and in_float32_on_cpu(self)
 
 
 def _gradients(features: Tensor, kernel: Tensor, strides: Sequence[int], upstream: Tensor) -> tuple[Tensor, Tensor]:

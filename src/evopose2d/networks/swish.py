@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from evopose2d.networks.batch_norm import FusedBatchNormalization
+from evopose2d.networks.cpu import in_float32_on_cpu
 
 Tensor = Any  # of TensorFlow
 
@@ -28,17 +29,13 @@ class NormalisedSwish(FusedBatchNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:  # noqa: ANN401 - tensors
         """Normalise, then give x * sigmoid(x); as ``FusedBatchNormalization`` otherwise."""
-        if training and self.trainable and mask is None and self._can_fuse(len(inputs.shape)) and self._is_slow():
+        normalises = training and self.trainable and mask is None
+        if normalises and self._can_fuse(len(inputs.shape)) and in_float32_on_cpu(self):
             return self._differentiated_by_xla(inputs)
         return self.activation(super().call(inputs, training=training, mask=mask))
 
-    def _is_slow(self) -> bool:
-        import tensorflow as tf  # the other backends must not need it
-
-        return self.compute_dtype == "float32" and not tf.config.list_logical_devices("GPU")
-
     def _differentiated_by_xla(self, inputs: Tensor) -> Tensor:
-        import tensorflow as tf
+        import tensorflow as tf  # the other backends must not need it
 
         normalised, mean, variance = self._normalise_and_update(inputs)
         gamma, beta = (tf.convert_to_tensor(weight) for weight in (self.gamma, self.beta))

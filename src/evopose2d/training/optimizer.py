@@ -32,8 +32,8 @@ class AdamL2(keras.optimizers.Adam):
     def build(self, variables: list[keras.Variable]) -> None:
         """Make the moments of all variables, and note which variables decay.
 
-        On one device of TensorFlow, the moments of all variables are one variable each: to make hundreds, and to trace
-        and prepare as many updates, takes longer than a small network's training step.
+        On one device of TensorFlow, the moments of all variables are one variable each: making hundreds of them is time
+        that every individual of a search would pay.
         """
         if self.built:
             return
@@ -71,9 +71,7 @@ class AdamL2(keras.optimizers.Adam):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:  # noqa: ANN401 - backend tensors
         """Update one variable from its gradient, which devices have summed already."""
-        if self._l2 and self._decays[self._get_variable_index(variable)]:
-            gradient = gradient + 2 * self._l2 * keras.ops.cast(variable, gradient.dtype)
-        super().update_step(gradient, variable, learning_rate)
+        super().update_step(self._penalised(gradient, variable), variable, learning_rate)
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:  # noqa: ANN401 - backend tensors
         if self._sizes:
@@ -87,7 +85,8 @@ class AdamL2(keras.optimizers.Adam):
 
         *_, momentum, velocity, change = (variable.value for variable in self.variables)
         step = tf.cast(self.iterations.value + 1, tf.float32)
-        gradient = tf.concat([tf.reshape(each, [-1]) for each in self._penalised(gradients, variables)], axis=0)
+        penalised = map(self._penalised, gradients, variables)
+        gradient = tf.concat([tf.reshape(each, [-1]) for each in penalised], axis=0)
         change.assign(tf.zeros_like(gradient), read_value=False)
         tf.raw_ops.ResourceApplyAdam(
             var=change.handle,
@@ -104,11 +103,10 @@ class AdamL2(keras.optimizers.Adam):
         for variable, part in zip(variables, tf.split(change.read_value(), self._sizes), strict=True):
             variable.value.assign_add(tf.reshape(part, variable.shape), read_value=False)
 
-    def _penalised(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
-        return [
-            gradient + 2 * self._l2 * variable.value if self._l2 and decays else gradient
-            for gradient, variable, decays in zip(gradients, variables, self._decays, strict=True)
-        ]
+    def _penalised(self, gradient: Any, variable: Any) -> Any:  # noqa: ANN401 - backend tensors
+        if not self._l2 or not self._decays[self._get_variable_index(variable)]:
+            return gradient
+        return gradient + 2 * self._l2 * keras.ops.cast(variable, gradient.dtype)
 
 
 def _can_fuse(variables: list[Any]) -> bool:
