@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from evopose2d.cli.app import app
+from evopose2d.cli.ending import without_teardown
 from evopose2d.errors import EvoPoseError
 
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
@@ -19,7 +20,7 @@ _INTERRUPTED = 130  # what Typer makes of Ctrl-C
 def main() -> None:
     """Run the command line; a user's mistake ends in one line on standard error and its exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _noted_interrupts() as interrupts:
+    with without_teardown(), _noted_interrupts() as interrupts:
         try:
             app()
         except SystemExit as end:
