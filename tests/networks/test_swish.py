@@ -18,10 +18,13 @@ def _features() -> np.ndarray:
     return features
 
 
-def _pair() -> tuple[keras.Layer, keras.Sequential]:
-    """Give the layer, and the two that it stands for, with the same weights."""
-    ours = NormalisedSwish()
-    theirs = keras.Sequential([keras.layers.BatchNormalization(), keras.layers.Activation("swish")])
+def _pair(*, pooled: bool = False) -> tuple[keras.Layer, keras.Model]:
+    """Give the layer, and those that it stands for, with the same weights."""
+    ours = NormalisedSwish(pooled=pooled)
+    given = keras.Input(_SHAPE[1:])
+    features = keras.layers.Activation("swish")(keras.layers.BatchNormalization()(given))
+    means = keras.layers.GlobalAveragePooling2D(keepdims=True)(features)
+    theirs = keras.Model(given, [features, means] if pooled else features)
     rng = np.random.default_rng(1)
     values = [rng.uniform(0.5, 2, _SHAPE[-1]).astype(np.float32) for _ in range(4)]
     for layer in (ours, theirs):
@@ -35,9 +38,10 @@ def _step(layer: keras.Layer, *, training: bool = True, **arguments):
     def run(features: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(features)
-            outputs = layer(features, training=training)
-            loss = tf.reduce_sum(tf.sin(outputs))
-        return [outputs, *tape.gradient(loss, [features, *(each.value for each in layer.trainable_variables)])]
+            outputs = tf.nest.flatten(layer(features, training=training))
+            # Large for the means, whose share of the gradient would be lost in the tolerance.
+            loss = tf.add_n([100.0**place * tf.reduce_sum(tf.sin(each)) for place, each in enumerate(outputs)])
+        return [*outputs, *tape.gradient(loss, [features, *(each.value for each in layer.trainable_variables)])]
 
     return run
 
@@ -52,8 +56,9 @@ def _calls(operations: list[tf.Operation]) -> list[str]:
 
 @pytest.mark.parametrize("arguments", [{}, {"jit_compile": True}], ids=["graph", "xla"])
 @pytest.mark.parametrize("training", [True, False])
-def test_values_gradients_and_statistics_are_those_of_keras(training, arguments):
-    ours, theirs = _pair()
+@pytest.mark.parametrize("pooled", [True, False])
+def test_values_gradients_and_statistics_are_those_of_keras(training, pooled, arguments):
+    ours, theirs = _pair(pooled=pooled)
     features = tf.constant(_features())
     own, expected = (_step(layer, training=training, **arguments)(features) for layer in (ours, theirs))
     for one, other in zip(own, expected, strict=True):
@@ -62,8 +67,9 @@ def test_values_gradients_and_statistics_are_those_of_keras(training, arguments)
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
-def test_batch_of_any_size_is_differentiated_the_same():
-    ours, theirs = _pair()
+@pytest.mark.parametrize("pooled", [True, False])
+def test_batch_of_any_size_is_differentiated_the_same(pooled):
+    ours, theirs = _pair(pooled=pooled)
     own, expected = (
         _step(layer, input_signature=[tf.TensorSpec((None, *_SHAPE[1:]))])(tf.constant(_features()))
         for layer in (ours, theirs)
@@ -78,6 +84,12 @@ def test_gradient_of_swish_is_one_operation_from_what_was_normalised():
     assert kinds.count("Sigmoid") == 1  # of the value
     gradient = next(each for each in operations if "PartitionedCall" in each.type)
     assert gradient.inputs[0].op.type == "Placeholder"  # what the layer was given: what it made of that is not kept
+
+
+def test_gradient_of_the_means_joins_in_that_operation():
+    operations = _operations(_pair(pooled=True)[0])
+    (gradient,) = [each for each in operations if "PartitionedCall" in each.type]
+    assert (_SHAPE[0], 1, 1, _SHAPE[-1]) in [tuple(tensor.shape) for tensor in gradient.inputs]
 
 
 def test_layers_of_all_networks_share_what_is_compiled():
@@ -101,7 +113,7 @@ def test_frozen_layer_keeps_its_moving_statistics():
 
 
 def test_is_saved_and_loaded():
-    layer = NormalisedSwish(name="stem_bn")
+    layer = NormalisedSwish(pooled=True, name="stem_bn")
     loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(loaded) is NormalisedSwish
-    assert loaded.name == "stem_bn"
+    assert (loaded.name, loaded.pooled) == ("stem_bn", True)

@@ -89,9 +89,9 @@ class LayerFactory:
         """Make a batch normalisation of momentum 0.99."""
         return FusedBatchNormalization(epsilon=epsilon, synchronized=self.synchronized, name=name)
 
-    def normalised_swish(self, name: str) -> keras.Layer:
-        """Make a batch normalisation with swish after it."""
-        return NormalisedSwish(synchronized=self.synchronized, name=name)
+    def normalised_swish(self, name: str, *, pooled: bool = False) -> keras.Layer:
+        """Make a batch normalisation with swish after it, which gives the features' means as well if ``pooled``."""
+        return NormalisedSwish(pooled=pooled, synchronized=self.synchronized, name=name)
 
     def drop_connect(self, name: str, rate: float) -> keras.Layer:
         """Make a layer that in training zeroes samples with probability ``rate`` and scales up the rest."""
@@ -101,13 +101,14 @@ class LayerFactory:
         return FanOutScaling(2.0, "truncated_normal", layer_seed(self.seed, name))
 
 
-def squeeze_excitation(features: Tensor, layers: LayerFactory, name: str, squeeze_channels: int) -> Tensor:
-    """Weigh the channels of (B, h, w, C) features by what their means say (Hu et al., arXiv 1709.01507)."""
+def squeeze_excitation(
+    features: Tensor, means: Tensor, layers: LayerFactory, name: str, squeeze_channels: int
+) -> Tensor:
+    """Weigh the channels of (B, h, w, C) features by what their means (B, 1, 1, C) say (arXiv 1709.01507)."""
     channels = features.shape[-1]
-    weights = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(features)
     reduce = layers.convolution(f"{name}_reduce", squeeze_channels, activation="swish", use_bias=True)
     expand = layers.convolution(f"{name}_expand", channels, activation="sigmoid", use_bias=True)
-    return keras.layers.Multiply(name=f"{name}_excite")([features, expand(reduce(weights))])
+    return keras.layers.Multiply(name=f"{name}_excite")([features, expand(reduce(means))])
 
 
 def bottleneck(inputs: Tensor, layers: LayerFactory, block: BlockSpec) -> Tensor:
@@ -126,8 +127,8 @@ def bottleneck(inputs: Tensor, layers: LayerFactory, block: BlockSpec) -> Tensor
         features = layers.convolution(f"{name}_expand_conv", block.expanded_channels)(features)
         features = layers.normalised_swish(f"{name}_expand_bn")(features)
     features = layers.depthwise_convolution(f"{name}_dwconv", block.kernel, block.stride)(features)
-    features = layers.normalised_swish(f"{name}_bn")(features)
-    features = squeeze_excitation(features, layers, f"{name}_se", block.squeeze_channels)
+    features, means = layers.normalised_swish(f"{name}_bn", pooled=True)(features)
+    features = squeeze_excitation(features, means, layers, f"{name}_se", block.squeeze_channels)
     features = layers.convolution(f"{name}_project_conv", block.out_channels)(features)
     features = layers.batch_norm(f"{name}_project_bn")(features)
     if not block.has_skip:

@@ -24,7 +24,7 @@ def count_model(model: keras.Model) -> NetworkSize:
 def _operations(layer: keras.Layer) -> int:
     if isinstance(layer, keras.layers.InputLayer):
         return 0
-    outputs = _elements(layer.output)
+    outputs = _elements(layer.output[0] if isinstance(layer.output, list) else layer.output)
     return (
         _weighted_operations(layer)
         + _pooling_operations(layer)
@@ -49,7 +49,8 @@ def _weighted_operations(layer: keras.Layer) -> int:
 def _pooling_operations(layer: keras.Layer) -> int:
     if isinstance(layer, keras.layers.MaxPooling2D):
         return math.prod(layer.pool_size) * _elements(layer.output)
-    return _elements(layer.input) if isinstance(layer, keras.layers.GlobalAveragePooling2D) else 0
+    averages = isinstance(layer, keras.layers.GlobalAveragePooling2D) or getattr(layer, "pooled", False)
+    return _elements(layer.input) if averages else 0
 
 
 def _merging_operations(layer: keras.Layer, outputs: int) -> int:

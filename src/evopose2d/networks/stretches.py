@@ -45,7 +45,8 @@ class Stretch:
         Args:
             given: arguments of layers that are left out, because whoever asks gives them from outside.
         """
-        places = {id(self.start): -1} | {id(layer.output): place for place, layer in enumerate(self.layers)}
+        made = [self.start, *(tensor for layer in self.layers for tensor in _outputs(layer))]
+        places = {id(tensor): place for place, tensor in enumerate(made)}
         described = []
         for layer in self.layers:
             config = {key: value for key, value in layer.get_config().items() if key not in {*_NOT_COMPUTED, *given}}
@@ -58,7 +59,9 @@ class Stretch:
         for layer in self.layers:
             read: Any = layer.input
             one = keras.utils.is_keras_tensor(read)
-            values[id(layer.output)] = layer(values[id(read)] if one else [values[id(tensor)] for tensor in read])
+            given = layer(values[id(read)] if one else [values[id(tensor)] for tensor in read])
+            made = _outputs(layer)
+            values |= zip(map(id, made), [given] if len(made) == 1 else given, strict=True)
         return values[id(self.layers[-1].output)]
 
 
@@ -74,11 +77,12 @@ def stretches(network: keras.Model, belong_together: Callable[[str, str], bool])
     start, first = network.inputs[0], 0
     open_until = last_reader[id(start)]  # where the last tensor but the newest is read that was made so far
     for place, layer in enumerate(layers[:-1]):
-        passable = open_until <= place
-        open_until = max(open_until, last_reader[id(layer.output)])
+        made = _outputs(layer)
+        passable = open_until <= place and len(made) == 1
+        open_until = max(open_until, *(last_reader.get(id(tensor), place) for tensor in made))
         if passable and not belong_together(layer.name, layers[place + 1].name):
             yield Stretch(start, tuple(layers[first : place + 1]))
-            start, first = layer.output, place + 1
+            start, first = made[0], place + 1
     yield Stretch(start, tuple(layers[first:]))
 
 
@@ -89,5 +93,12 @@ def same_block(name: str, other: str) -> bool:
 
 
 def _inputs(layer: keras.Layer) -> Sequence[Tensor]:
-    read: Any = layer.input
-    return [read] if keras.utils.is_keras_tensor(read) else read
+    return _listed(layer.input)
+
+
+def _outputs(layer: keras.Layer) -> Sequence[Tensor]:
+    return _listed(layer.output)
+
+
+def _listed(tensors: Any) -> Sequence[Tensor]:  # noqa: ANN401 - one, or several
+    return [tensors] if keras.utils.is_keras_tensor(tensors) else tensors
