@@ -8,6 +8,7 @@ import keras
 from evopose2d.networks.batch_norm import FusedBatchNormalization
 from evopose2d.networks.depthwise import DepthwiseConvolution
 from evopose2d.networks.drop_connect import DropConnect
+from evopose2d.networks.excitation import ExcitedConvolution
 from evopose2d.networks.initializers import FanOutScaling
 from evopose2d.networks.scaling import BlockSpec, HeadSpec
 from evopose2d.networks.seeding import layer_seed
@@ -50,6 +51,10 @@ class LayerFactory:
             kernel_initializer=self._initializer(name),
             name=name,
         )
+
+    def excited_convolution(self, name: str, channels: int) -> keras.Layer:
+        """Make a 1x1 convolution of features and the weights of their channels; ``channels`` it gives."""
+        return ExcitedConvolution(channels, kernel_initializer=self._initializer(name), name=name)
 
     def depthwise_convolution(self, name: str, kernel: int, stride: int) -> keras.Layer:
         """Make a depthwise convolution; ``kernel`` side and ``stride`` in pixels."""
@@ -101,14 +106,12 @@ class LayerFactory:
         return FanOutScaling(2.0, "truncated_normal", layer_seed(self.seed, name))
 
 
-def squeeze_excitation(
-    features: Tensor, means: Tensor, layers: LayerFactory, name: str, squeeze_channels: int
-) -> Tensor:
-    """Weigh the channels of (B, h, w, C) features by what their means (B, 1, 1, C) say (arXiv 1709.01507)."""
-    channels = features.shape[-1]
+def squeeze_excitation(means: Tensor, layers: LayerFactory, name: str, squeeze_channels: int) -> Tensor:
+    """Give weights (B, 1, 1, C) from 0 to 1 of channels, by what their means (B, 1, 1, C) say (arXiv 1709.01507)."""
+    channels = means.shape[-1]
     reduce = layers.convolution(f"{name}_reduce", squeeze_channels, activation="swish", use_bias=True)
     expand = layers.convolution(f"{name}_expand", channels, activation="sigmoid", use_bias=True)
-    return keras.layers.Multiply(name=f"{name}_excite")([features, expand(reduce(means))])
+    return expand(reduce(means))
 
 
 def bottleneck(inputs: Tensor, layers: LayerFactory, block: BlockSpec) -> Tensor:
@@ -128,8 +131,8 @@ def bottleneck(inputs: Tensor, layers: LayerFactory, block: BlockSpec) -> Tensor
         features = layers.normalised_swish(f"{name}_expand_bn")(features)
     features = layers.depthwise_convolution(f"{name}_dwconv", block.kernel, block.stride)(features)
     features, means = layers.normalised_swish(f"{name}_bn", pooled=True)(features)
-    features = squeeze_excitation(features, means, layers, f"{name}_se", block.squeeze_channels)
-    features = layers.convolution(f"{name}_project_conv", block.out_channels)(features)
+    weights = squeeze_excitation(means, layers, f"{name}_se", block.squeeze_channels)
+    features = layers.excited_convolution(f"{name}_project_conv", block.out_channels)([features, weights])
     features = layers.batch_norm(f"{name}_project_bn")(features)
     if not block.has_skip:
         return features

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from evopose2d.networks.counting import NetworkSize
+from evopose2d.networks.excitation import ExcitedConvolution
 
 
 def count_model(model: keras.Model) -> NetworkSize:
@@ -36,10 +37,14 @@ def _operations(layer: keras.Layer) -> int:
 def _weighted_operations(layer: keras.Layer) -> int:
     if not isinstance(
         layer,
-        keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Conv2DTranspose | keras.layers.Dense,
+        keras.layers.Conv2D
+        | keras.layers.DepthwiseConv2D
+        | keras.layers.Conv2DTranspose
+        | keras.layers.Dense
+        | ExcitedConvolution,
     ):
         return 0
-    bias = _elements(layer.output) if layer.use_bias else 0
+    bias = _elements(layer.output) if getattr(layer, "use_bias", False) else 0
     # A transposed convolution multiplies each input pixel with the kernel, the others do so for each output.
     transposed = isinstance(layer, keras.layers.Conv2DTranspose)
     pixels = math.prod((layer.input if transposed else layer.output).shape[1:-1])
@@ -54,6 +59,8 @@ def _pooling_operations(layer: keras.Layer) -> int:
 
 
 def _merging_operations(layer: keras.Layer, outputs: int) -> int:
+    if isinstance(layer, ExcitedConvolution):
+        return _elements(layer.input[0])
     if not isinstance(layer, keras.layers.Add | keras.layers.Multiply):
         return 0
     return (len(layer.input) - 1) * outputs

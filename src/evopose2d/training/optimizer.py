@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from evopose2d.networks.excitation import ExcitedConvolution
+
 
 class AdamL2(keras.optimizers.Adam):
     """Adam whose gradients carry the L2 penalty of chosen variables.
@@ -122,5 +124,5 @@ def convolution_kernels(network: keras.Model) -> list[str]:
 
     The original passed the penalty to its depthwise layers by an argument that Keras ignores, so they had none.
     """
-    kinds = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+    kinds = (keras.layers.Conv2D, keras.layers.Conv2DTranspose, ExcitedConvolution)
     return [layer.kernel.path for layer in network.layers if isinstance(layer, kinds)]
