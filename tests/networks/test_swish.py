@@ -93,7 +93,8 @@ def test_gradient_of_the_means_joins_in_that_operation():
 
 
 def test_layers_of_all_networks_share_what_is_compiled():
-    assert len({name for _ in range(2) for name in _calls(_operations(_pair()[0]))}) == 1
+    layers = (_pair(pooled=pooled)[0] for pooled in (True, False, False))
+    assert len({name for layer in layers for name in _calls(_operations(layer))}) == 1
 
 
 def test_other_types_are_left_to_keras():

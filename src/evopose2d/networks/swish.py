@@ -66,8 +66,14 @@ class NormalisedSwish(FusedBatchNormalization):
             outputs = [features * tf.sigmoid(features)]
             if self.pooled:
                 outputs.append(tf.reduce_mean(outputs[0], axis=(1, 2), keepdims=True))
-            # Not from ``features``, which nothing else needs any more.
-            return outputs, lambda *upstream: _gradient()(inputs, mean, scale, beta, *upstream)
+
+            def differentiated(upstream: Tensor, of_means: Tensor | None = None) -> Tensor:
+                # Nothing, where there are no means: so XLA compiles one function for features of one shape, not two.
+                of_means = tf.zeros_like(upstream[:, :1, :1]) if of_means is None else of_means
+                # Not from ``features``, which nothing else needs any more.
+                return _gradient()(inputs, mean, scale, beta, upstream, of_means)
+
+            return outputs, differentiated
 
         outputs: list[Tensor] = swish(normalised)
         return outputs if self.pooled else outputs[0]
@@ -80,19 +86,12 @@ def _gradient() -> Callable[..., Tensor]:
 
     @tf.function(autograph=False, jit_compile=True)
     def gradient(
-        features: Tensor,
-        mean: Tensor,
-        scale: Tensor,
-        offset: Tensor,
-        upstream: Tensor,
-        upstream_of_means: Tensor | None = None,
+        features: Tensor, mean: Tensor, scale: Tensor, offset: Tensor, upstream: Tensor, of_means: Tensor
     ) -> Tensor:
-        if upstream_of_means is not None:
-            pixels = tf.reduce_prod(tf.shape(features)[1:3])
-            upstream += upstream_of_means / tf.cast(pixels, upstream.dtype)
+        pixels = tf.cast(tf.reduce_prod(tf.shape(features)[1:3]), features.dtype)
         normalised = (features - mean) * scale + offset
         share = tf.sigmoid(normalised)
-        return upstream * (share * (1 + normalised * (1 - share)))
+        return (upstream + of_means / pixels) * (share * (1 + normalised * (1 - share)))
 
     compiled: Callable[..., Tensor] = gradient
     return compiled
