@@ -18,7 +18,6 @@ def test_crops_that_are_still_being_cut_do_not_keep_an_interrupted_process():
     finished = _run("""
 def app():
     import time
-    import numpy as np
     import tensorflow as tf
     def cut(index):
         time.sleep(0.05)

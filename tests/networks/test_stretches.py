@@ -9,6 +9,7 @@ from tests.training.conftest import TINY
 
 from evopose2d.networks.build import build_network
 from evopose2d.networks.stretches import Stretch, same_block, stretches
+from evopose2d.networks.swish import NormalisedSwish
 
 WIDER_KERNEL = replace(TINY, genotype=[*TINY.genotype[:3], [5, 1, 2, 2], *TINY.genotype[4:]])
 LONGER = replace(TINY, genotype=[TINY.genotype[0], [3, 3, 1, 2], *TINY.genotype[2:]])
@@ -45,6 +46,14 @@ def test_no_cut_where_two_tensors_are_carried_on():
     joined = keras.layers.ReLU(name="d")(keras.layers.Add(name="c")([left, right]))
     parts = stretches(keras.Model(images, joined), lambda name, other: False)
     assert [sorted(layer.name for layer in part.layers) for part in parts] == [["a", "b", "c"], ["d"]]
+
+
+def test_no_cut_after_a_layer_that_gives_two_tensors():
+    images = keras.Input((8, 8, 3))
+    features, means = NormalisedSwish(pooled=True, name="a")(images)
+    weighted = keras.layers.ReLU(name="c")(keras.layers.Multiply(name="b")([features, means]))
+    parts = stretches(keras.Model(images, weighted), lambda name, other: False)
+    assert [[layer.name for layer in part.layers] for part in parts] == [["a", "b"], ["c"]]
 
 
 def test_the_same_layers_wired_otherwise_are_another_kind():

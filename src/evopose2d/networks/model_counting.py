@@ -25,7 +25,7 @@ def count_model(model: keras.Model) -> NetworkSize:
 def _operations(layer: keras.Layer) -> int:
     if isinstance(layer, keras.layers.InputLayer):
         return 0
-    outputs = _elements(layer.output[0] if isinstance(layer.output, list) else layer.output)
+    outputs = _elements(keras.tree.flatten(layer.output)[0])
     return (
         _weighted_operations(layer)
         + _pooling_operations(layer)

@@ -5,7 +5,7 @@ function, can serve others.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,11 +57,9 @@ class Stretch:
         """Run the layers one after the other; in training if the model around is called in training."""
         values = {id(self.start): features}
         for layer in self.layers:
-            read: Any = layer.input
-            one = keras.utils.is_keras_tensor(read)
-            given = layer(values[id(read)] if one else [values[id(tensor)] for tensor in read])
-            made = _outputs(layer)
-            values |= zip(map(id, made), [given] if len(made) == 1 else given, strict=True)
+            read = [values[id(tensor)] for tensor in _inputs(layer)]
+            given = keras.tree.flatten(layer(read[0] if len(read) == 1 else read))
+            values |= zip(map(id, _outputs(layer)), given, strict=True)
         return values[id(self.layers[-1].output)]
 
 
@@ -92,13 +90,11 @@ def same_block(name: str, other: str) -> bool:
     return block == another
 
 
-def _inputs(layer: keras.Layer) -> Sequence[Tensor]:
-    return _listed(layer.input)
+def _inputs(layer: keras.Layer) -> list[Tensor]:
+    read: list[Tensor] = keras.tree.flatten(layer.input)
+    return read
 
 
-def _outputs(layer: keras.Layer) -> Sequence[Tensor]:
-    return _listed(layer.output)
-
-
-def _listed(tensors: Any) -> Sequence[Tensor]:  # noqa: ANN401 - one, or several
-    return [tensors] if keras.utils.is_keras_tensor(tensors) else tensors
+def _outputs(layer: keras.Layer) -> list[Tensor]:
+    made: list[Tensor] = keras.tree.flatten(layer.output)
+    return made
