@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _ROWS = (
-    ("errors", "files", "__init__"),
+    ("errors", "files", "importing", "__init__"),
     ("genotype",),
     ("fitness",),
     ("keypoints",),

@@ -20,12 +20,13 @@ from evopose2d.evolution.spec import IndividualFailure, IndividualResult, Indivi
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.tracker import Tracker
 from evopose2d.files import write_json
+from evopose2d.importing import import_large
 
 RECEIVED, IMPORTED, RETURNED = "received", "imported", "returned"
 DISPATCHED, COLLECTED, STORED, WRITTEN, SETTLED = "dispatched", "collected", "stored", "written", "settled"
 TRACKING, TRACKED = "tracking", "tracked"
 
-# What training imports, TensorFlow by it.
+# What training imports after TensorFlow.
 _IMPORTS = ("evopose2d.inheritance", "evopose2d.stages.train", "evopose2d.training.loop", "evopose2d.evolution.memory")
 
 Stamps = list[tuple[str, float]]
@@ -70,6 +71,7 @@ class StampedTrainer:
                 cpu.append(time.process_time())
 
         observe(RECEIVED)
+        import_large("tensorflow")
         for name in _IMPORTS:
             importlib.import_module(name)
         observe(IMPORTED)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
+from evopose2d.importing import import_large
 
 ORIGINAL, PLAIN, PROJECT = "original", "plain Keras 3", "this project"
 VARIANTS = (ORIGINAL, PLAIN, PROJECT)
@@ -68,6 +69,7 @@ def _train_as_original(variant: str, params: Params, on_step: OnStep) -> None:
 
 
 def _train_as_project(params: Params, on_step: OnStep) -> None:
+    import_large("tensorflow")
     import tensorflow as tf
 
     from evopose2d.accelerator import prepare

@@ -56,7 +56,7 @@ def train_step(
 
 def evaluate(
     people: Annotated[int, typer.Option(min=1, help="People; COCO val2017 has 11,004.")] = 11_004,
-    batch_size: Annotated[int, typer.Option(min=1, help="People whose heatmaps are in memory at once.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="People whose heatmaps are in memory at once.")] = 512,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:

@@ -1,6 +1,5 @@
 """What commands show: readable logs on standard error, tables or JSON on standard output."""
 
-import importlib
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from evopose2d.files import write_json
+from evopose2d.importing import import_large
 
 _LIBRARIES = ("tensorflow", "absl", "alembic", "jax", "matplotlib", "PIL")
 
@@ -44,7 +44,7 @@ def import_tensorflow() -> None:
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a file
         os.dup2(nowhere.fileno(), 2)
         try:
-            importlib.import_module("tensorflow")
+            import_large("tensorflow")
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)

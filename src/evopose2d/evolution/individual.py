@@ -19,6 +19,7 @@ from evopose2d.evolution.early_stopping import exceeds
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.worker import crops_of_process, functions_of_process
 from evopose2d.fitness import fitness
+from evopose2d.importing import import_large
 from evopose2d.training.result import TrainingResult
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def train_individual(
         ConfigError: the device is not there, or the batch does not fit it.
         WeightsError: the parent's weights cannot be read.
     """
+    import_large("tensorflow")
     from evopose2d.evolution.memory import release_networks
 
     started = time.perf_counter()
