@@ -18,6 +18,8 @@ from evopose2d.evaluation.pictures import CropCollector
 from evopose2d.evaluation.predictor import PosePredictor
 
 Batch = Mapping[str, ArrayLike]
+Inputs = list[NDArray[Any]]
+_GIVEN = ("images", "keypoints")
 _KEPT = ("image_id", "annotation_id", "score", "box", "matrix")
 
 
@@ -60,24 +62,39 @@ class _Feed:
     Ids (int64) and matrices (float64) stay here, because they would lose digits on a device.
     """
 
-    batches: Iterable[Batch]
+    batches: Iterator[Batch]
     people: int
     collector: CropCollector | None
-    progress: bool
+    bar: tqdm
+    given: Inputs
     seen: int = 0
     crop_area: int = 0
     kept: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in _KEPT})
     labelled: list[NDArray[Any]] = field(default_factory=list)
 
-    def inputs(self) -> Iterator[tuple[dict[str, NDArray[Any]]]]:
-        """Yield batches for ``Model.predict`` until every person was seen or the dataset ends."""
-        with tqdm(total=self.people, unit="person", desc="validate", disable=None if self.progress else True) as bar:
-            for batch in self.batches:
-                arrays = {name: np.asarray(value) for name, value in batch.items()}
-                bar.update(self._keep(arrays))
-                yield ({"images": arrays["images"], "keypoints": arrays["keypoints"]},)
-                if self.seen == self.people:
-                    return
+    def dataset(self, steps: int) -> tf.data.Dataset:
+        """Give ``Model.predict`` the inputs of some batches.
+
+        Not by ``Dataset.from_generator``: under Python 3.11 and later that has the C library ask the system anew for
+        every 128 KB, for as long as the process lives (TensorFlow 2.21), whoever wants them.
+        """
+        types = [values.dtype for values in self.given]
+
+        def take(_: tf.Tensor) -> tuple[dict[str, tf.Tensor]]:
+            taken = tf.numpy_function(self._take, [], types)
+            shaped = [tf.ensure_shape(tensor, values.shape) for tensor, values in zip(taken, self.given, strict=True)]
+            return (dict(zip(_GIVEN, shaped, strict=True)),)
+
+        return fed(tf.data.Dataset.range(steps).map(take))
+
+    def _take(self) -> Inputs:
+        """Take the next batch; where the dataset ended too early, which is told at the end, give the last one again."""
+        batch = next(self.batches, None)
+        if batch is not None:
+            arrays = {name: np.asarray(value) for name, value in batch.items()}
+            self.bar.update(self._keep(arrays))
+            self.given = [arrays[name] for name in _GIVEN]
+        return self.given
 
     def _keep(self, arrays: Mapping[str, NDArray[Any]]) -> int:
         count = min(len(arrays["images"]), self.people - self.seen)
@@ -117,12 +134,11 @@ def predict_people(
     first = next(batches, None)
     if first is None:
         raise DataError(f"validation: the dataset holds nobody, must hold {people} people")
-    feed = _Feed(itertools.chain([first], batches), people, collector, progress)
     steps = math.ceil(people / len(np.asarray(first["score"])))
-    inputs = {name: tf.TensorSpec.from_tensor(tf.constant(first[name])) for name in ("images", "keypoints")}
-    outputs = predictor.predict(
-        fed(tf.data.Dataset.from_generator(feed.inputs, output_signature=(inputs,))), steps=steps, verbose=0
-    )
+    with tqdm(total=people, unit="person", desc="validate", disable=None if progress else True) as bar:
+        given = [np.asarray(first[name]) for name in _GIVEN]
+        feed = _Feed(itertools.chain([first], batches), people, collector, bar, given)
+        outputs = predictor.predict(feed.dataset(steps), steps=steps, verbose=0)
     if feed.seen < people:
         raise DataError(f"validation: the dataset ends after {feed.seen} people, must hold {people}")
     kept = {name: np.concatenate(parts) for name, parts in feed.kept.items()}
