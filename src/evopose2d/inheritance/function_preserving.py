@@ -32,7 +32,7 @@ from evopose2d.inheritance.layers import (
     set_kernel,
 )
 from evopose2d.inheritance.selection import readings
-from evopose2d.inheritance.statistics import Features, walk
+from evopose2d.inheritance.statistics import Features, Moments, walk
 from evopose2d.networks.scaling import NetworkSpec
 
 _TINY = 1e-12
@@ -45,8 +45,8 @@ class _Parent:
     """What is known of the parent: its weights and, by convolution, what it reads, gives, and how far apart."""
 
     weights: LayerArrays
-    read: Mapping[str, Features]
-    given: Mapping[str, Features]
+    read: dict[str, Features]
+    given: dict[str, Moments]
     spacing: Mapping[str, float]
 
 
@@ -77,18 +77,16 @@ def preserve_function(
         channels = sources[convolution.gives]
         if convolution.name not in known.given:
             channels = np.full_like(channels, NEW)
-        _recentre(convolution, weights, channels, given, known.given.get(convolution.name, given))
+        _recentre(convolution, weights, channels, given.moments, known.given.get(convolution.name, given.moments))
     return weights
 
 
 def _known(spec: NetworkSpec, weights: LayerArrays) -> _Parent:
-    steps = list(walk(spec, weights))
-    return _Parent(
-        weights,
-        read={convolution.name: read for convolution, read, _ in steps},
-        given={convolution.name: given for convolution, _, given in steps},
-        spacing=pixel_spacing(spec),
-    )
+    known = _Parent(weights, read={}, given={}, spacing=pixel_spacing(spec))
+    for convolution, read, given in walk(spec, weights):
+        known.read[convolution.name] = read
+        known.given[convolution.name] = given.moments
+    return known
 
 
 def _transfer(
@@ -140,9 +138,7 @@ def _scale_kernel(convolution: Convolution, weights: LayerArrays, scale: float) 
     set_kernel(weights, convolution, kernel_of(weights, convolution) * scale)
 
 
-def _recentre(
-    convolution: Convolution, weights: LayerArrays, channels: Sources, now: Features, before: Features
-) -> None:
+def _recentre(convolution: Convolution, weights: LayerArrays, channels: Sources, now: Moments, before: Moments) -> None:
     """Keep what follows a convolution at the mean and variance that it had, as far as they can be estimated."""
     new = channels == NEW
     shift = np.where(new, 0, now.mean - before.mean[channels])

@@ -52,6 +52,24 @@ class Features:
         """(C,) float64."""
         return self.covariance.diagonal()
 
+    @property
+    def moments(self) -> "Moments":
+        """Mean and variance alone: of a network's covariances, all together are too much to keep."""
+        return Moments(self.mean, self.variance.copy())
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance of features over pixels and images, channel by channel.
+
+    Attributes:
+        mean: (C,) float64.
+        variance: (C,) float64.
+    """
+
+    mean: Array
+    variance: Array
+
 
 Step = tuple[Convolution, Features, Features]
 """A convolution, the features that it reads, and those that it gives, without bias."""
