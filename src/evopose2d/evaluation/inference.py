@@ -66,7 +66,7 @@ class _Feed:
     people: int
     collector: CropCollector | None
     bar: tqdm
-    given: Inputs
+    first: Inputs
     seen: int = 0
     crop_area: int = 0
     kept: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in _KEPT})
@@ -75,26 +75,26 @@ class _Feed:
     def dataset(self, steps: int) -> tf.data.Dataset:
         """Give ``Model.predict`` the inputs of some batches.
 
-        Not by ``Dataset.from_generator``: under Python 3.11 and later that has the C library ask the system anew for
-        every 128 KB, for as long as the process lives (TensorFlow 2.21), whoever wants them.
+        Not by ``Dataset.from_generator``: under Python 3.11 that has the C library get whatever is larger than 128 KB
+        from the system anew, for as long as the process lives (TensorFlow 2.21).
         """
-        types = [values.dtype for values in self.given]
+        types = [values.dtype for values in self.first]
 
         def take(_: tf.Tensor) -> tuple[dict[str, tf.Tensor]]:
             taken = tf.numpy_function(self._take, [], types)
-            shaped = [tf.ensure_shape(tensor, values.shape) for tensor, values in zip(taken, self.given, strict=True)]
+            shaped = [tf.ensure_shape(tensor, values.shape) for tensor, values in zip(taken, self.first, strict=True)]
             return (dict(zip(_GIVEN, shaped, strict=True)),)
 
         return fed(tf.data.Dataset.range(steps).map(take))
 
     def _take(self) -> Inputs:
-        """Take the next batch; where the dataset ended too early, which is told at the end, give the last one again."""
+        """Take the next batch; the first one again where the dataset ended too early, which is told at the end."""
         batch = next(self.batches, None)
-        if batch is not None:
-            arrays = {name: np.asarray(value) for name, value in batch.items()}
-            self.bar.update(self._keep(arrays))
-            self.given = [arrays[name] for name in _GIVEN]
-        return self.given
+        if batch is None:
+            return self.first
+        arrays = {name: np.asarray(value) for name, value in batch.items()}
+        self.bar.update(self._keep(arrays))
+        return [arrays[name] for name in _GIVEN]
 
     def _keep(self, arrays: Mapping[str, NDArray[Any]]) -> int:
         count = min(len(arrays["images"]), self.people - self.seen)
@@ -136,8 +136,8 @@ def predict_people(
         raise DataError(f"validation: the dataset holds nobody, must hold {people} people")
     steps = math.ceil(people / len(np.asarray(first["score"])))
     with tqdm(total=people, unit="person", desc="validate", disable=None if progress else True) as bar:
-        given = [np.asarray(first[name]) for name in _GIVEN]
-        feed = _Feed(itertools.chain([first], batches), people, collector, bar, given)
+        inputs = [np.asarray(first[name]) for name in _GIVEN]
+        feed = _Feed(itertools.chain([first], batches), people, collector, bar, inputs)
         outputs = predictor.predict(feed.dataset(steps), steps=steps, verbose=0)
     if feed.seen < people:
         raise DataError(f"validation: the dataset ends after {feed.seen} people, must hold {people}")

@@ -45,8 +45,8 @@ class _Parent:
     """What is known of the parent: its weights and, by convolution, what it reads, gives, and how far apart."""
 
     weights: LayerArrays
-    read: dict[str, Features]
-    given: dict[str, Moments]
+    read: Mapping[str, Features]
+    given: Mapping[str, Moments]
     spacing: Mapping[str, float]
 
 
@@ -77,16 +77,17 @@ def preserve_function(
         channels = sources[convolution.gives]
         if convolution.name not in known.given:
             channels = np.full_like(channels, NEW)
-        _recentre(convolution, weights, channels, given.moments, known.given.get(convolution.name, given.moments))
+        now = given.moments
+        _recentre(convolution, weights, channels, now, known.given.get(convolution.name, now))
     return weights
 
 
 def _known(spec: NetworkSpec, weights: LayerArrays) -> _Parent:
-    known = _Parent(weights, read={}, given={}, spacing=pixel_spacing(spec))
+    reads: dict[str, Features] = {}
+    gives: dict[str, Moments] = {}
     for convolution, read, given in walk(spec, weights):
-        known.read[convolution.name] = read
-        known.given[convolution.name] = given.moments
-    return known
+        reads[convolution.name], gives[convolution.name] = read, given.moments
+    return _Parent(weights, reads, gives, pixel_spacing(spec))
 
 
 def _transfer(

@@ -54,8 +54,8 @@ class Features:
 
     @property
     def moments(self) -> "Moments":
-        """Mean and variance alone: of a network's covariances, all together are too much to keep."""
-        return Moments(self.mean, self.variance.copy())
+        """Mean and variance alone, for whoever keeps those of a whole network."""
+        return Moments(self.mean, self.variance.copy())  # a view would keep the covariance
 
 
 @dataclass(frozen=True)
