@@ -83,6 +83,28 @@ def test_ctrl_c_at_any_moment_leaves_whole_records(config: TrackingConfig, monke
     assert [[metric.step for metric in history] for history in histories] == [list(range(presses))] * 8
 
 
+@pytest.mark.usefixtures("raising_interrupts")
+@pytest.mark.parametrize("opened", [False, True])
+def test_ctrl_c_while_the_run_is_opened_leaves_no_run_that_looks_finished(
+    config: TrackingConfig, monkeypatch, opened: bool
+):
+    start, runs = mlflow.start_run, []
+
+    def pressed_while_starting(*arguments: Any, **settings: Any) -> mlflow.ActiveRun:
+        if not opened:
+            os.kill(os.getpid(), signal.SIGINT)
+        runs.append(start(*arguments, **settings))
+        if opened:
+            os.kill(os.getpid(), signal.SIGINT)
+        return runs[0]
+
+    monkeypatch.setattr(mlflow, "start_run", pressed_while_starting)
+    with pytest.raises(KeyboardInterrupt), tracked_run(config, "train", tags={}):
+        pytest.fail("the stage must not begin")
+    assert mlflow.active_run() is None
+    assert mlflow.MlflowClient(config.uri).get_run(runs[0].info.run_id).info.status == "KILLED"
+
+
 def test_server_that_goes_away_before_the_end_costs_a_warning(config: TrackingConfig, monkeypatch, caplog):
     def refuse(*_: object) -> None:
         raise MlflowException("the server is away")

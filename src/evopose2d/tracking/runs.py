@@ -78,15 +78,13 @@ def tracked_run(
     Yields:
         The run. It ends as killed if the block is interrupted, as failed if it raises anything else.
     """
-    active = _start(config, name, tags, resume_file)
-    if active is None:
-        yield TrackedRun(None)
-        return
-    if resume_file is not None:
-        write_text(resume_file, active.info.run_id)
     status = "FINISHED"
     try:
-        yield TrackedRun(active.info.run_id)
+        # In here, because Ctrl-C while the run is opened comes once it is, and MLflow itself would end it as finished.
+        active = _start(config, name, tags, resume_file)
+        if active is not None and resume_file is not None:
+            write_text(resume_file, active.info.run_id)
+        yield TrackedRun(None if active is None else active.info.run_id)
     except KeyboardInterrupt:
         status = "KILLED"
         raise
