@@ -22,13 +22,9 @@ def test_success_replaces_and_is_readable_by_others(tmp_path: Path):
     path = tmp_path / "folder" / "a.txt"
     write_text(path, "new")
     assert path.read_text() == "new"
-    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
-
-
-def _umask() -> int:
-    from evopose2d.files import current_umask
-
-    return current_umask()
+    untouched = tmp_path / "plain.txt"
+    untouched.write_text("new")
+    assert path.stat().st_mode == untouched.stat().st_mode
 
 
 def test_json_refuses_what_json_cannot_hold(tmp_path: Path):

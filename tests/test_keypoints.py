@@ -63,3 +63,23 @@ def test_json_round_trip():
     from dataclasses import asdict
 
     assert KeypointSchema.from_json(json.loads(json.dumps(asdict(COCO_PERSON)))) == COCO_PERSON
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("left_eye", "right_eye"), ("leftEye", "rightEye"), ("LeftEye", "RightEye"), ("LEye", "REye"), ("eyeL", "eyeR"),
+     ("l_eye", "r_eye"), ("Eye.L", "Eye.R"), ("lefteye", "righteye"), ("LEFTEYE", "RIGHTEYE"), ("eye2L", "eye2R")],
+)  # fmt: skip
+def test_sides_are_found_however_words_are_joined(left: str, right: str):
+    schema = schema_from_category({"keypoints": ["nose", left, right, "Lip", "bright"]})
+    assert schema.flip_permutation == (0, 2, 1, 3, 4)
+
+
+def test_keypoints_without_a_pair_are_told(caplog):
+    schema_from_category({"keypoints": ["ojo_izquierdo", "ojo_derecho"]})
+    assert "no mirror pairs are known" in caplog.text and "dataset.flip_pairs" in caplog.text
+    caplog.clear()
+    schema_from_category({"keypoints": ["ojo_izquierdo", "ojo_derecho"]}, flip_pairs=[])
+    schema_from_category({"keypoints": ["nose"]})
+    schema_from_category({"keypoints": ["left_eye", "right_eye"]})
+    assert not caplog.text

@@ -4,21 +4,19 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
-import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-_UMASK_LOCK = threading.Lock()
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path`` and rename it to ``path`` on success.
 
-    A process killed at any moment leaves the old file or the new one, never a part. The suffix of ``path``
-    is kept, because several writers choose their format by it.
+    A process killed at any moment leaves the old file or the new one, never a part, and so does a power cut: what
+    has been written later is on the disk only with what was written here. The suffix of ``path`` is kept, because
+    several writers choose their format by it.
 
     Args:
         path: the file to write; its folder is made where missing.
@@ -27,26 +25,26 @@ def replacing(path: Path) -> Iterator[Path]:
         The path to write to. On an exception it is removed and ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:12]}{path.suffix}")
+    temporary.touch(exist_ok=False)  # with the process's file mode mask, unlike files of ``tempfile``
     try:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~current_umask())
         temporary.replace(path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def current_umask() -> int:
-    """Return the process's file mode mask (mkstemp ignores it and would leave files unreadable to others)."""
-    # Only setting the mask reads it: two threads that did so at once could leave the process without one.
-    with _UMASK_LOCK:
-        mask = os.umask(0)
-        os.umask(mask)
-    return mask
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk, where the file system can be asked to."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

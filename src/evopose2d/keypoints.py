@@ -1,5 +1,6 @@
 """The keypoints of a dataset: names, mirror pairs, skeleton and OKS standard deviations."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ _COCO_SIGMAS = (
 _UNKNOWN_SIGMA = 0.05
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), ("L", "R"))
 _MIRROR_WORDS = {word: other for left, right in _SIDES for word, other in ((left, right), (right, left))}
+# What parts words: signs, and changes of case as in leftEye and LEye.
+_BETWEEN_WORDS = re.compile(r"([_\- .]|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -117,13 +122,22 @@ def _flip_permutation(names: tuple[str, ...], flip_pairs: Sequence[Sequence[str]
 
 
 def _derived_pairs(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    mirrored = {name: _mirrored_name(name) for name in names}
-    return [(name, other) for name, other in mirrored.items() if other in mirrored and name < other]
+    mirrored = {name: _mirrored_name(name, names) for name in names}
+    pairs = [(name, other) for name, other in mirrored.items() if other in mirrored and name < other]
+    if not pairs and len(names) > 1:
+        logger.warning(
+            "no mirror pairs are known from the keypoints' names (%s): a mirrored person's keypoints keep theirs; "
+            "dataset.flip_pairs names pairs",
+            ", ".join(names),
+        )
+    return pairs
 
 
-def _mirrored_name(name: str) -> str:
-    words = re.split(r"([_\- .])", name)
-    return "".join(_MIRROR_WORDS.get(word, word) for word in words)
+def _mirrored_name(name: str, names: tuple[str, ...]) -> str:
+    by_words = "".join(_MIRROR_WORDS.get(word, word) for word in _BETWEEN_WORDS.split(name))
+    if by_words != name and by_words in names:
+        return by_words
+    return re.sub("left|right|Left|Right|LEFT|RIGHT", lambda found: _MIRROR_WORDS[found[0]], name)  # as in lefteye
 
 
 def _index(name: str, names: tuple[str, ...], key: str) -> int:

@@ -82,6 +82,17 @@ def test_best_prints_what_params_yaml_takes(project: Path, finished: Path):
     assert settings["train"]["initial_weights"].endswith(f"{best.number:04d}/weights.h5")
 
 
+def test_best_prints_numbers_and_names_as_they_are(project: Path, finished: Path):
+    before = Path("params.yaml").read_text()
+    changed = before.replace("  final_kernel: 1", "  final_kernel: 3").replace(
+        "  compound_scaling: false", "  compound_scaling: true"
+    )
+    assert changed != before
+    Path("params.yaml").write_text(changed)
+    settings = yaml.safe_load(invoke("evolve", "best").stdout)
+    assert settings["model"]["final_kernel"] == 1 and type(settings["model"]["final_kernel"]) is int
+
+
 def test_best_as_json_and_several(project: Path, finished: Path):
     found = json.loads(invoke("evolve", "best", "--count", "3", "--json").stdout)
     assert [each["number"] for each in found] == [each.number for each in read_search(finished / "search").best(3)]

@@ -130,6 +130,21 @@ def test_bad_images_are_skipped_logged_and_counted_where_asked(val, tmp_path, ca
     assert "003.jpg" in skipped[1] and "annotation 5003" in skipped[1]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_an_image_of_another_size_than_its_annotations_say_is_bad(val, tmp_path, turned, suffix):
+    path = tmp_path / "coco/val2017/006.jpg"
+    height, width = cv2.imread(str(path)).shape[:2]
+    shape = (width, height, 3) if turned else (height + 1, width, 3)
+    path.write_bytes(cv2.imencode(suffix, np.zeros(shape, np.uint8))[1].tobytes())
+    with pytest.raises(DataError) as caught:
+        val()
+    message = str(caught.value)
+    assert f"{path}: image is {shape[1]} x {shape[0]} pixels" in message
+    assert message.count("stored turned") == turned
+    assert f"its annotation file says {width} x {height}" in message
+
+
 def test_nobody_left_is_an_error(val, tmp_path):
     for path in (tmp_path / "coco/val2017").iterdir():
         spoil(path, "empty")

@@ -90,3 +90,14 @@ def test_genes_have_names():
     ]
     assert varied_genes([ancestor, *others]) == ["block1_channels", "block7_kernel"]
     assert genotype_yaml(ancestor).splitlines()[:3] == ["model:", "  genotype:", "    - [3, 1, 2, 1]"]
+
+
+def test_progress_of_a_steady_state_counts_by_number(tmp_path: Path):
+    params = make_params(tmp_path, "evolve.schedule=steady-state", "evolve.generations=5")
+    search.run(params, engine=partial(InlineEngine, slots=3))
+    archive = read_search(Path(params.evolve.root))
+    assert max(each.generation for each in archive.individuals) != 5  # of the family tree
+    points = progress(archive)
+    assert [point.figures["individuals_done"] for point in points] == [1, 5, 9, 13, 17, 21]
+    assert [point.numbers for point in points] == [list(range(1 + 4 * generation)) for generation in range(6)]
+    assert points[-1].figures["best_fitness"] == archive.best(1)[0].fitness

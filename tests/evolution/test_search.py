@@ -95,6 +95,23 @@ def test_no_more_individuals_are_trained_at_once_than_there_are_slots(tmp_path):
     assert engine.most_at_once == 3
 
 
+def test_what_was_trained_is_kept_when_the_next_cannot_be_given_out(tmp_path):
+    params = make_params(tmp_path)
+
+    class Refusing(InlineEngine):
+        def submit(self, spec, parent):
+            if spec.number == 3:
+                raise SearchError("the parent's weights cannot be read")
+            super().submit(spec, parent)
+
+    with pytest.raises(SearchError, match="cannot be read"):
+        search.run(params, engine=partial(Refusing, trainer=Trainer(tmp_path / "notes"), slots=2))
+    done = trained(tmp_path / "notes")
+    assert len(done) == 2
+    assert {result.number for result in SearchStore(Path(params.evolve.root)).results()} == set(done)
+    assert [each.state for each in population(params) if each.number in done] == [State.COMPLETE] * 2
+
+
 @pytest.mark.parametrize("schedule", ["generational", "steady-state"])
 def test_a_search_waits_until_there_are_machines(tmp_path, schedule):
     params = make_params(tmp_path, f"evolve.schedule={schedule}")

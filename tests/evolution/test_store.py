@@ -81,8 +81,9 @@ def test_sweeping_removes_what_a_killed_driver_left(store, trained):
     result, weights = trained
     store.write_weights(result.number, weights)
     (store.folder(7) / ".weights-ab12.h5").write_bytes(b"half")
+    (store.folder(7) / ".ipynb_checkpoints").mkdir()
     store.sweep()
-    assert [path.name for path in store.folder(7).iterdir()] == ["weights.h5"]
+    assert sorted(path.name for path in store.folder(7).iterdir()) == [".ipynb_checkpoints", "weights.h5"]
 
 
 def test_missing_weights_of_a_parent_are_named(store):

@@ -76,3 +76,28 @@ def test_detections_of_other_images_are_told(tmp_path):
         DetectionFile(path, [Path("000000000785.jpg")])
     with pytest.raises(DataError, match=r"boxes\.json"):
         DetectionFile(write(path, [{"image_id": 1}]), [Path("1.jpg")])
+
+
+def test_names_with_folders_are_matched_by_as_many_as_there_are(tmp_path):
+    ids = {"a/1.jpg": 7, "b/1.jpg": 8, "c/x.jpg": 1}
+    images = [{"id": number, "file_name": name, "width": 40, "height": 30} for name, number in ids.items()]
+    annotations = write(tmp_path / "images.json", {"images": images})
+    boxes = write(tmp_path / "boxes.json", [detection(number) for number in ids.values()])
+    file = DetectionFile(boxes, [Path("photos/a/1.jpg")], annotations=annotations)
+
+    assert {name: file.image_id(Path("photos") / name) for name in ids} == ids
+    assert file.image_id(Path("elsewhere/x.jpg")) == 1
+    assert file.image_id(Path("elsewhere/1.jpg")) is None  # of two, and never the number that it is named by
+    assert file.image_id(Path("8.jpg")) is None
+
+
+def test_names_count_from_where_the_images_lie(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    listed = [
+        {"id": number, "file_name": f"{place}/1.jpg", "width": 4, "height": 3} for number, place in ((7, "a"), (8, "b"))
+    ]
+    annotations = write(tmp_path / "images.json", {"images": listed})
+    file = DetectionFile(write(tmp_path / "boxes.json", [detection(7)]), [Path("1.jpg")], annotations=annotations)
+
+    assert file.image_id(Path("1.jpg")) == 7

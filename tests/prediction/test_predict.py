@@ -1,16 +1,19 @@
 """The command as users call it: what it writes, what it says of bad files."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from tests.prediction.conftest import picture_of
 from typer.testing import CliRunner
 
 from evopose2d.cli.app import app
 from evopose2d.errors import ConfigError, DataError
-from evopose2d.prediction.boxes import parse_boxes
+from evopose2d.prediction.boxes import DetectionFile, parse_boxes, whole_picture
 from evopose2d.prediction.predict import PredictTask, run
 
 PEOPLE = {
@@ -165,3 +168,31 @@ def test_files_of_one_name_do_not_replace_each_other(estimator, photos, tmp_path
     run(estimator, PredictTask((photos / name, other / name), lambda picture: boxes, tmp_path / "out"))
 
     assert files_of(tmp_path / "out") == ["000000000007-2.png", name, "keypoints.json"]
+
+
+@pytest.mark.parametrize("place", ["photos", "photos/../photos", "link"])
+def test_an_output_folder_never_replaces_what_is_read(estimator, photos, tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(photos)
+    before = {path.name: path.read_bytes() for path in photos.iterdir()}
+    task = PredictTask(tuple(sorted(photos.iterdir())), whole_picture, Path(place))
+    with pytest.raises(ConfigError, match=r"--output: got .*, where 000000000007\.png is an input"):
+        run(estimator, task)
+    assert {path.name: path.read_bytes() for path in photos.iterdir()} == before
+    run(estimator, replace(task, pictures=False))
+    assert before.items() < {path.name: path.read_bytes() for path in photos.iterdir()}.items()
+
+
+@pytest.mark.parametrize("by_detections", [False, True])
+def test_boxes_of_a_file_are_of_images_as_they_are_stored(estimator, tmp_path, by_detections):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "1.png"
+    Image.fromarray(picture_of([PEOPLE["000000000007.png"]])[:100]).save(path, exif=exif)
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps([{"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9}]))
+    source = DetectionFile(boxes, [path]) if by_detections else whole_picture
+    run(estimator, PredictTask((path,), source, tmp_path / "out"))
+    height, width = picture_of([])[:100].shape[:2]
+    drawn = cv2.imread(str(tmp_path / "out" / "1.png"))
+    assert drawn.shape[:2] == ((height, width) if by_detections else (width, height))

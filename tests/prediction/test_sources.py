@@ -88,3 +88,17 @@ def test_a_broken_video_is_told(tmp_path):
     path.write_bytes(b"no film")
     with pytest.raises(DataError, match=r"film\.mp4: cannot be read as a video"):
         video_info(path)
+
+
+def test_grey_of_16_bits_keeps_its_range(tmp_path):
+    values = np.linspace(0, 65535, 8).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "depth.png"), np.tile(values, (8, 1)))
+    image = read_image(tmp_path / "depth.png")
+    assert image.shape == (8, 8, 3)
+    assert image[0, :, 0].tolist() == np.round(values / 257).astype(int).tolist()
+
+
+def test_numbers_without_a_known_range_are_refused(tmp_path):
+    Image.fromarray(np.full((8, 8), 1e6, np.float32)).save(tmp_path / "depth.tif")
+    with pytest.raises(DataError, match=r"depth\.tif: cannot be read as an image .*32 bits"):
+        read_image(tmp_path / "depth.tif")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -69,6 +70,16 @@ def test_run_that_need_not_be_resumed_leaves_the_best_weights_alone(make_task, t
 def test_loss_that_is_no_number_stops_with_advice(make_task, tmp_path: Path):
     with pytest.raises(TrainingError, match=r"epoch 1, step \d.*train\.learning_rate"):
         train(make_task(learning_rate=1e30, steps=8), _CPU, tmp_path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_val_loss_that_is_no_number_stops_before_anything_of_its_epoch_is_kept(make_task, tmp_path: Path, bad: float):
+    val_losses = iter([50.0, bad, 40.0, 30.0])
+    task = replace(make_task(), validate=lambda: (next(val_losses), 0.5))
+    kept = []
+    with pytest.raises(TrainingError, match=rf"val loss became {bad} after epoch 2; .*train\.learning_rate"):
+        train(task, _CPU, tmp_path, on_epoch=lambda epoch: kept.append(epoch.epoch))
+    assert kept == [1]
 
 
 def _run(code: str, **environment: str) -> str:

@@ -26,6 +26,7 @@ class Person:
         keypoints: (K, 3) float32 x, y in image pixels and visibility 0, 1 or 2; zeros for a detection.
         score: confidence of the box; 1 for an annotation.
         area: area of the person's segment (of the box, for a detection) in square pixels.
+        image_size: width and height of the image in pixels, as the annotation file gives them; None: not known.
     """
 
     image_id: int
@@ -35,6 +36,7 @@ class Person:
     keypoints: NDArray[np.float32]
     score: float
     area: float
+    image_size: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class ImageEntry:
     file_name: str
     width: float
     height: float
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height."""
+        return self.width, self.height
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +181,8 @@ def detected_people(
         if (box[2:] > 0).all():
             image_id, area = int(entry["image_id"]), float(box[2] * box[3])
             keypoints = np.zeros((keypoint_count, 3), np.float32)
-            people.append(Person(image_id, index, images[image_id].file_name, box, keypoints, score, area))
+            image = images[image_id]
+            people.append(Person(image_id, index, image.file_name, box, keypoints, score, area, image.size))
     return people
 
 
@@ -228,7 +236,7 @@ def _person(entry: Mapping[str, Any], images: Mapping[int, ImageEntry], keypoint
     area = _finite(entry["area"]) if "area" in entry else float(box[2] * box[3])
     if area <= 0:
         return None
-    return Person(int(entry["image_id"]), entry_id, image.file_name, box, keypoints, 1.0, area)
+    return Person(int(entry["image_id"]), entry_id, image.file_name, box, keypoints, 1.0, area, image.size)
 
 
 def _finite(value: Any) -> float:  # noqa: ANN401 - any JSON value

@@ -43,7 +43,7 @@ def write_records(
         schema: the people's keypoints.
 
     Raises:
-        DataError: an image is missing or corrupt and ``bad_images`` is ``error``, or nobody is left.
+        DataError: an image is missing, corrupt or not of its size and ``bad_images`` is ``error``, or nobody is left.
     """
     usable = _usable(people, images_dir, config, label=f"check {folder.name}")
     if not usable:
@@ -150,28 +150,32 @@ def _write_detected(
     return {folder.name: write_records(people, images_dir, folder, config, schema)}
 
 
-def _complaint(path: Path) -> str | None:
+def _complaint(path: Path, size: tuple[float, float] | None) -> str | None:
     """Say why an image file cannot be used, None where it can. A JPEG is drawn to an eighth of its size."""
     try:
         encoded = path.read_bytes()
         if tf.io.is_jpeg(encoded):
             tf.io.decode_jpeg(encoded, channels=3, ratio=8)
+            height, width, _ = tf.image.extract_jpeg_shape(encoded).numpy()
         else:
-            tf.io.decode_png(encoded, channels=3)
+            height, width, _ = tf.io.decode_png(encoded, channels=3).shape
     except OSError as error:
         return f"{path}: image cannot be read: {error.strerror}"
     except tf.errors.InvalidArgumentError:
         return f"{path}: image is corrupt, cut short or neither JPEG nor PNG"
+    if size is not None and size != (width, height):
+        turned = " (stored turned, as cameras do: its pixels must be upright)" if size == (height, width) else ""
+        return f"{path}: image is {width} x {height} pixels{turned}, its annotation file says {size[0]:g} x {size[1]:g}"
     return None
 
 
 def _usable(people: Sequence[Person], images_dir: Path, config: RecordsConfig, label: str) -> list[Person]:
-    """Return the people whose image can be decoded; the others are an error or skipped, as configured."""
-    names = list(dict.fromkeys(person.file_name for person in people))
+    """Return the people whose image can be decoded and has its size; others are an error or skipped, as configured."""
+    sizes = {person.file_name: person.image_size for person in people}
     with ThreadPoolExecutor(_workers(config)) as pool:
-        found = pool.map(_complaint, (images_dir / name for name in names))
-        bar = tqdm(found, total=len(names), desc=label, unit="image", disable=None)
-        complaints = {name: complaint for name, complaint in zip(names, bar, strict=True) if complaint}
+        found = pool.map(_complaint, (images_dir / name for name in sizes), sizes.values())
+        bar = tqdm(found, total=len(sizes), desc=label, unit="image", disable=None)
+        complaints = {name: complaint for name, complaint in zip(sizes, bar, strict=True) if complaint}
     bad = [person for person in people if person.file_name in complaints]
     for person in bad:
         message = f"{complaints[person.file_name]} (annotation {person.annotation_id})"

@@ -110,10 +110,12 @@ class Driver:
             outcomes = self._engine.wait(_WAIT)
             for outcome in outcomes:
                 del self._running[outcome.number]
-            self._dispatch()
-            # A failure may end the search: what has been trained is kept first.
-            for outcome in sorted(outcomes, key=lambda outcome: isinstance(outcome, Lost)):
-                self._settle(outcome)
+            try:
+                self._dispatch()
+            finally:
+                # A failure may end the search: what has been trained is kept first.
+                for outcome in sorted(outcomes, key=lambda outcome: isinstance(outcome, Lost)):
+                    self._settle(outcome)
             self._check_stop()
         if self._end_reason:
             logger.warning("the search ends after %d individuals: %s", self._done(), self._end_reason)

@@ -3,7 +3,6 @@
 The module imports without TensorFlow, so that the driver can name the function; training imports it.
 """
 
-import math
 import socket
 import tempfile
 import time
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
-from evopose2d.errors import TrainingError
 from evopose2d.evolution.configuration import individual_params, network_size, network_spec
 from evopose2d.evolution.early_stopping import exceeds
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
@@ -111,9 +109,6 @@ def _train(
 def _result(
     spec: IndividualSpec, params: Params, keypoints: int, result: TrainingResult, seconds: float
 ) -> IndividualResult:
-    for epoch in result.epochs:
-        if not math.isfinite(epoch.val_loss):
-            raise TrainingError(f"the val loss became {epoch.val_loss} in epoch {epoch.epoch}")
     size = network_size(params.model, spec.genotype, keypoints)
     return IndividualResult(
         number=spec.number,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from evopose2d.evolution.archive import SearchArchive, generation_done
 from evopose2d.evolution.lineage import ancestry, pareto_numbers, population_table, tree_layout
 from evopose2d.evolution.progress import duration
-from evopose2d.evolution.sampler import Individual, State
+from evopose2d.evolution.sampler import Individual, State, generation_of
 from evopose2d.files import write_json, write_text
 from evopose2d.stages.tables import write_csv
 from evopose2d.visualization.population import Dot, fitness_by_generation, lineage_tree, loss_against_size
@@ -72,7 +72,7 @@ class GenerationProgress(NamedTuple):
     """How far a search had come when a generation was finished.
 
     Attributes:
-        generation: from 0.
+        generation: from 0; in the steady state as many individuals as would be one.
         numbers: the individuals so far.
         figures: ``individuals_done``, and of those that could be trained ``best_fitness``, ``best_AP`` (so far)
             and ``best_parameters_m`` (of the fittest).
@@ -85,10 +85,12 @@ class GenerationProgress(NamedTuple):
 
 def progress(archive: SearchArchive) -> list[GenerationProgress]:
     """Tell how far the search had come, generation by generation, as far as they are finished."""
-    last = generation_done(archive.finished, archive.settings["evolve.children"])
+    children = archive.settings["evolve.children"]
+    last = generation_done(archive.finished, children)
     points = []
     for generation in range(last + 1):
-        so_far = [each for each in archive.individuals if each.generation <= generation]
+        # By number: in the steady state a generation is a place in the family tree, which may be of any depth.
+        so_far = [each for each in archive.individuals if generation_of(each.number, children) <= generation]
         complete = [each for each in so_far if each.state is State.COMPLETE]
         figures: dict[str, float] = {"individuals_done": len(so_far)}
         if complete:

@@ -139,7 +139,8 @@ class SearchStore:
     def sweep(self) -> None:
         """Remove the temporary files that a killed driver left; only the driver may do so."""
         for path in self.root.glob("individuals/*/.*"):
-            path.unlink()
+            if path.is_file():  # other programs may keep folders here
+                path.unlink()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The best of a search as settings of a full training."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -60,7 +61,7 @@ class Winner:
             if name == "genotype":
                 lines += [f"  {name}:", *(f"    - {block}" for block in value)]
             else:
-                lines.append(f"  {name}: {_scalar(value)}")
+                lines.append(f"  {name}: {json.dumps(value, ensure_ascii=False)}")
         return "\n".join(lines) + "\n"
 
 
@@ -97,11 +98,3 @@ def _winner(archive: SearchArchive, model: ModelConfig, result: IndividualResult
         "train.initial_weights": weights if from_weights else None,
     }
     return Winner(result, weights, settings)
-
-
-def _scalar(value: Any) -> str:  # noqa: ANN401 - any YAML value
-    return (
-        {None: "null", True: "true", False: "false"}.get(value, str(value))
-        if not isinstance(value, list)
-        else str(value)
-    )

@@ -1,7 +1,8 @@
 """Where people stand: boxes from a file, from the user, from a detector, or the whole image."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -56,8 +57,10 @@ def parse_boxes(texts: Sequence[str]) -> Boxes:
 class DetectionFile:
     """Boxes from a COCO detection file.
 
-    An entry is matched to an image by ``image_id``: the id that the annotation file gives the image, or without one
-    the number that the image is named by (``000000000785.jpg``); of a frame its number in the video, from 0.
+    An entry is matched to an image by ``image_id``: the id that the annotation file gives the image, or without such a
+    file the number that the image is named by (``000000000785.jpg``); of a frame its number in the video, from 0. The
+    annotation file's names may have folders: that of most of an image's own counts, or the name alone where only one
+    image of the file has it.
 
     Args:
         path: a JSON list of ``{image_id, category_id, bbox, score}``, of which people (category 1) count.
@@ -73,7 +76,10 @@ class DetectionFile:
         self, path: Path, pictures: Sequence[Path], *, annotations: Path | None = None, threshold: float = 0.0
     ) -> None:
         listed = {} if annotations is None else read_coco(annotations).images
-        self._ids = {entry.file_name: number for number, entry in listed.items()}
+        self._are_listed = annotations is not None
+        self._ids = {PurePosixPath(entry.file_name).parts: number for number, entry in listed.items()}
+        of_name = Counter(parts[-1] for parts in self._ids)
+        self._by_name = {parts[-1]: number for parts, number in self._ids.items() if of_name[parts[-1]] == 1}
         self._by_image: dict[int, list[tuple[list[float], float]]] = {}
         for person in detected_people(path, _AnyImage(), 0, _PERSON):
             if person.score >= threshold:
@@ -94,10 +100,12 @@ class DetectionFile:
         return Boxes(places, np.array([score for _, score in found], np.float64))
 
     def image_id(self, path: Path) -> int | None:
-        """Return an image's id; None where neither its name nor the annotation file gives one."""
-        if path.name in self._ids:
-            return self._ids[path.name]
-        return int(path.stem) if path.stem.isdecimal() else None
+        """Return an image's id; None where the annotation file, or without one the image's name, gives none."""
+        if not self._are_listed:
+            return int(path.stem) if path.stem.isdecimal() else None
+        parts = path.absolute().parts
+        ends = (parts[start:] for start in range(len(parts)))
+        return next((self._ids[end] for end in ends if end in self._ids), self._by_name.get(path.name))
 
 
 class _AnyImage(dict[int, ImageEntry]):

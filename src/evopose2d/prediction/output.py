@@ -1,7 +1,7 @@
 """What ``evopose2d predict`` leaves behind: pictures and videos with skeletons, and keypoints as JSON."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from evopose2d.errors import DataError
+from evopose2d.errors import ConfigError, DataError
 from evopose2d.evaluation.results import coco_results
 from evopose2d.files import replacing
 from evopose2d.keypoints import KeypointSchema
@@ -52,23 +52,31 @@ def results_of(posed: PosedPicture, image_id: int) -> list[dict[str, Any]]:
     return [entry | {"bbox": box} | more for entry, box in zip(entries, boxes, strict=True)]
 
 
-class OutputNames:
-    """Gives each file of the input a file in the output folder, two of one name different ones."""
+def output_files(inputs: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """Give each input a file for its drawn picture or video, two of one name different ones.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._taken: set[str] = set()
+    Args:
+        inputs: images and videos, each once.
+        folder: of what is written.
 
-    def of(self, path: Path) -> Path:
-        """Return the file for the drawn picture or video of ``path``."""
+    Raises:
+        ConfigError: one of them would take the place of an input.
+    """
+    sources = {path.resolve() for path in inputs}
+    given: dict[Path, Path] = {}
+    taken: set[Path] = set()
+    for path in inputs:
         suffix = _VIDEO_FORMAT if is_video(path) else path.suffix.lower()
         suffix = suffix if is_video(path) or suffix in _KEPT_FORMATS else ".png"
-        name, copy = f"{path.stem}{suffix}", 1
-        while name in self._taken:
+        target, copy = folder / f"{path.stem}{suffix}", 1
+        while target in taken:
             copy += 1
-            name = f"{path.stem}-{copy}{suffix}"
-        self._taken.add(name)
-        return self._folder / name
+            target = folder / f"{path.stem}-{copy}{suffix}"
+        if target.resolve() in sources:
+            raise ConfigError(f"--output: got {folder}, where {target.name} is an input and would be replaced")
+        taken.add(target)
+        given[path] = target
+    return given
 
 
 def write_picture(path: Path, image: NDArray[np.uint8]) -> None:

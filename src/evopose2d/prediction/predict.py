@@ -1,7 +1,7 @@
 """The command ``evopose2d predict``: from files to drawn files and keypoints."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from evopose2d.errors import DataError
 from evopose2d.files import write_json
 from evopose2d.prediction.boxes import BoxSource, DetectionFile
 from evopose2d.prediction.estimator import PoseEstimator
-from evopose2d.prediction.output import OutputNames, drawn, results_of, video_writer, write_picture
+from evopose2d.prediction.output import drawn, output_files, results_of, video_writer, write_picture
 from evopose2d.prediction.sources import Picture, is_video, read_images, read_video, video_info
 from evopose2d.prediction.stream import predict_pictures
 
@@ -60,17 +60,20 @@ class _Run:
 
     def __init__(self, estimator: PoseEstimator, task: PredictTask, bar: "tqdm[Any]") -> None:
         self._estimator, self._task, self._bar = estimator, task, bar
-        self._names = OutputNames(task.output)
+        self._drawn_files = output_files(task.files, task.output) if task.pictures else {}
         self.results: list[dict[str, Any]] = []
         self.bad: list[DataError] = []
         self.images = 0
 
     def predict_images(self, paths: list[Path]) -> None:
-        for posed in predict_pictures(self._estimator, read_images(paths, self.bad), self._task.boxes_of):
+        for posed in predict_pictures(self._estimator, self._read(paths), self._task.boxes_of):
             self._add(results_of(posed, self._image_id(posed.picture)))
             if self._task.pictures:
                 picture = drawn(posed, self._estimator.keypoints, self._task.threshold)
-                write_picture(self._names.of(posed.picture.path), picture)
+                write_picture(self._drawn_files[posed.picture.path], picture)
+
+    def _read(self, paths: list[Path]) -> Iterator[Picture]:
+        return read_images(paths, self.bad, upright=not isinstance(self._task.boxes_of, DetectionFile))
 
     def predict_video(self, path: Path) -> None:
         try:
@@ -84,7 +87,7 @@ class _Run:
             for posed in frames:
                 self._add(results_of(posed, posed.picture.number))
             return
-        with video_writer(self._names.of(path), info) as write:
+        with video_writer(self._drawn_files[path], info) as write:
             for posed in frames:
                 self._add(results_of(posed, posed.picture.number))
                 write(drawn(posed, self._estimator.keypoints, self._task.threshold))
@@ -105,6 +108,9 @@ def run(estimator: PoseEstimator, task: PredictTask) -> Prediction:
 
     A file that cannot be read is logged and left out. Images are known by their position, from 1, unless
     detections give them ids; frames by their position in their video, from 0.
+
+    Raises:
+        ConfigError: a drawn file would take the place of an input.
     """
     images = [path for path in task.files if not is_video(path)]
     videos = [path for path in task.files if is_video(path)]

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,11 +83,12 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in _VIDEOS
 
 
-def read_image(source: Path | BinaryIO) -> NDArray[np.uint8]:
-    """Read an image, turned upright by what its camera noted.
+def read_image(source: Path | BinaryIO, *, upright: bool = True) -> NDArray[np.uint8]:
+    """Read an image.
 
     Args:
         source: a file, or an image file's content.
+        upright: turn it by what its camera noted; COCO's boxes are of images as they are stored.
 
     Returns:
         (height, width, 3) uint8 RGB; transparency is dropped.
@@ -96,28 +98,31 @@ def read_image(source: Path | BinaryIO) -> NDArray[np.uint8]:
     """
     try:
         with Pillow.open(source) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            turned = ImageOps.exif_transpose(image) if upright else image
+            return np.asarray(_eight_bits(turned).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
         # Pillow raises SyntaxError for damaged PNG files.
         name = source if isinstance(source, Path) else "image"
         raise DataError(f"{name}: cannot be read as an image ({' '.join(str(error).split())})") from None
 
 
-def read_images(paths: Sequence[Path], bad: list[DataError]) -> Iterator[Picture]:
+def read_images(paths: Sequence[Path], bad: list[DataError], *, upright: bool = True) -> Iterator[Picture]:
     """Read images in order, a few ahead.
 
     Args:
         paths: image files.
         bad: what could not be read is added here, and skipped.
+        upright: as for ``read_image``.
     """
+    read = partial(read_image, upright=upright)
     with ThreadPoolExecutor(_READ_AHEAD) as readers:
         waiting = iter(paths)
         ahead: list[Future[NDArray[np.uint8]]] = [
-            readers.submit(read_image, path) for path in itertools.islice(waiting, _READ_AHEAD)
+            readers.submit(read, path) for path in itertools.islice(waiting, _READ_AHEAD)
         ]
         for number, path in enumerate(paths, start=1):
             future = ahead.pop(0)
-            ahead.extend(readers.submit(read_image, later) for later in itertools.islice(waiting, 1))
+            ahead.extend(readers.submit(read, later) for later in itertools.islice(waiting, 1))
             try:
                 yield Picture(path, number, future.result())
             except DataError as error:
@@ -155,6 +160,19 @@ def read_video(path: Path) -> Iterator[Picture]:
             yield Picture(path, number, np.ascontiguousarray(frame[..., ::-1]))
     finally:
         capture.release()
+
+
+def _eight_bits(image: Pillow.Image) -> Pillow.Image:
+    """Take a grey image of 16 bits to 8, which Pillow would cut off at 255.
+
+    Raises:
+        ValueError: its numbers have no range that is known.
+    """
+    if image.mode.startswith("I;16"):
+        return Pillow.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError("its pixels are numbers of 32 bits")
+    return image
 
 
 def _opened(path: Path) -> cv2.VideoCapture:

@@ -69,6 +69,16 @@ def set_initial_weights(network: keras.Model, model: ModelConfig, initial_weight
     logger.info("initial weights from %s: %s", path.name, taken)
 
 
+def initial_file(initial_weights: str | None) -> Path | None:
+    """Return the file on this machine that ``train.initial_weights`` names, None where it names none."""
+    if initial_weights is None:
+        return None
+    kind, _, place = initial_weights.partition(":")
+    if kind != _IMAGENET:
+        return Path(initial_weights)
+    return Path(place) if place and not _is_address(place) else None
+
+
 def take(network: keras.Model, arrays: Arrays) -> Taken:
     """Give a network the weights of another: of like layers all, of others what overlaps, as the original did.
 
@@ -95,11 +105,15 @@ def _shapes(layer: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
     return {name: values.shape for name, values in layer.items()}
 
 
+def _is_address(place: str) -> bool:
+    return place.startswith(("http://", "https://"))
+
+
 def _imagenet_path(model: ModelConfig, place: str) -> Path:
     file = imagenet_file(model)
     if not place:
         return fetch_published(file)
-    if place.startswith(("http://", "https://")):
+    if _is_address(place):
         return fetch_published(replace(file, address=place))
     if not is_published(Path(place), file):
         logger.warning("%s is not Keras's %s (its MD5 is another); its weights are taken as they are", place, file.name)

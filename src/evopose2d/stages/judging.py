@@ -28,6 +28,11 @@ _RECORDS = {("val", "annotations"): "val", ("val", "detections"): "val-detection
 _ANNOTATIONS = {"val": "person_keypoints_val2017.json", "test-dev": "image_info_test-dev2017.json"}
 
 
+def annotation_file(dataset: DatasetConfig, split: str) -> Path:
+    """Return the annotation file of a split that networks are judged on: ``val`` or ``test-dev``."""
+    return Path(dataset.root) / "annotations" / _ANNOTATIONS[split]
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What a network makes of a split.
@@ -77,10 +82,12 @@ class Judge:
         if self.records.schema.names != model.keypoints.names:
             raise DataError(f"{self.records.folder}: its keypoints are not those that the network was trained on")
         self._config = config
-        self.annotations = read_coco(Path(dataset.root) / "annotations" / _ANNOTATIONS[config.split])
+        self.annotations = read_coco(annotation_file(dataset, config.split))
         self.matched = config.boxes == "annotations"
         self._has_truth = config.split == "val"
-        self._category_id = int(self.annotations.category["id"]) if self._has_truth else 1
+        # A file of images without annotations may name no category.
+        named = self.annotations if self._has_truth else read_coco(annotation_file(dataset, "val"))
+        self._category_id = int(named.category["id"])
         decoding = Decoding(config.flip_test, config.decoding, config.coordinates)
         self._predictor = PosePredictor(
             model.network,

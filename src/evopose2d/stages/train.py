@@ -15,8 +15,8 @@ from evopose2d.errors import DataError
 from evopose2d.files import digest, write_json
 from evopose2d.networks.build import build_network
 from evopose2d.stages import layout
-from evopose2d.stages.initial_weights import set_initial_weights
-from evopose2d.stages.judging import Judge
+from evopose2d.stages.initial_weights import initial_file, set_initial_weights
+from evopose2d.stages.judging import Judge, annotation_file
 from evopose2d.stages.pose_model import PoseModel, save_pose_model
 from evopose2d.stages.provenance import dvc_digests, log_provenance
 from evopose2d.stages.tables import write_csv
@@ -148,9 +148,12 @@ def _epoch_validation(batch_size: int) -> ValidateConfig:
 
 
 def _identity(params: Params, records: RecordsInfo) -> str:
-    files = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in records.files}
+    judged = read_info(records.folder.parent / "val").files
+    initial = initial_file(params.train.initial_weights)
+    read = (*records.files, *judged, annotation_file(params.dataset, "val"), *([initial] if initial else []))
+    files = {str(file): [file.stat().st_size, file.stat().st_mtime_ns] for file in read if file.exists()}
     sections = {name: asdict(getattr(params, name)) for name in ("model", "train", "accelerator")}
-    return digest({**sections, "records": str(records.folder), "files": files, "dvc": dvc_digests()})
+    return digest({**sections, "files": files, "dvc": dvc_digests()})
 
 
 def _report(tracked: TrackedRun, epoch: EpochResult, epochs: int) -> None:

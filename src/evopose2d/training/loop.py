@@ -77,7 +77,7 @@ def train(
         same result, however often the run was interrupted.
 
     Raises:
-        TrainingError: the loss is not a finite number.
+        TrainingError: the loss of a step, or the val loss after an epoch, is not a finite number.
     """
     with accelerator.scope():
         jit_compile = accelerator.jit_compile
@@ -208,11 +208,7 @@ class _Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Stop at the first loss that is not a number: nothing good can follow it."""
         loss = float((logs or {})["loss"])
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} in epoch {len(self.epochs) + 1}, step {batch + 1}; "
-                f"lower train.learning_rate (now {self._task.config.learning_rate}) or use float32"
-            )
+        self._check("loss", loss, f"in epoch {len(self.epochs) + 1}, step {batch + 1}")
         self._on_step(loss)
         assert self._bar is not None
         self._bar.update()
@@ -224,6 +220,7 @@ class _Progress(keras.callbacks.Callback):
         self._bar.close()
         trained = time.perf_counter() - self._started
         val_loss, val_ap = self._task.validate()
+        self._check("val loss", val_loss, f"after epoch {epoch + 1}")
         result = EpochResult(
             epoch=epoch + 1,
             loss=float((logs or {})["loss"]),
@@ -241,6 +238,13 @@ class _Progress(keras.callbacks.Callback):
         self._on_epoch(result)
         if self._hopeless(self.epochs):
             self.model.stop_training = True
+
+    def _check(self, what: str, loss: float, when: str) -> None:
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the {what} became {loss} {when}; "
+                f"lower train.learning_rate (now {self._task.config.learning_rate}) or use float32"
+            )
 
     def _last_learning_rate(self) -> float:
         optimizer = self.model.optimizer
