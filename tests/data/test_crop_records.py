@@ -45,7 +45,7 @@ def write(make_split, tmp_path, five_schema, records_config):
     for person in people:
         box = rng.uniform((0, 0, 20, 20), (250, 150, 220, 170)).astype(np.float32)
         places = np.column_stack([rng.uniform(box[:2], box[:2] + box[2:], (5, 2)), [2, 2, 1, 0, 2]])
-        moved.append(replace(person, box=box, keypoints=places.astype(np.float32)))
+        moved.append(replace(person, box=box, keypoints=places.astype(np.float32), image_size=(480, 320)))
 
     def written(content="crops", crops=COVERED, folder=None, **settings):
         config = records_config(content=content, crops=crops, **settings)
