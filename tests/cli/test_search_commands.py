@@ -116,6 +116,21 @@ def test_best_writes_settings_that_can_be_trained(project: Path, finished: Path,
     ]
 
 
+def test_best_whose_files_are_gone_is_told(project: Path, finished: Path):
+    best = read_search(finished / "search").best(1)[0].number
+    result = finished / "search" / "individuals" / f"{best:04d}" / "result.json"
+    hidden = result.rename(result.with_suffix(".away"))
+    try:
+        for option in ([], ["--json"], ["--write"], ["--model", "best"]):
+            refused = invoke("evolve", "best", *option)
+            assert isinstance(refused.exception, SearchError)
+            assert f"individuals/{best:04d}: result or weights are missing" in str(refused.exception)
+        assert invoke("evolve", "best", "--number", "0").exit_code == 0
+        assert invoke("evolve", "report", "--out", "out").exit_code == 0
+    finally:
+        hidden.rename(result)
+
+
 def test_best_takes_any_individual_that_was_trained(project: Path, finished: Path):
     settings = yaml.safe_load(invoke("evolve", "best", "--number", "0").stdout)
     assert settings["model"]["genotype"] == read_search(finished / "search").individuals[0].genotype.to_lists()

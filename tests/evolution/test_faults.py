@@ -151,6 +151,26 @@ def test_workers_that_die_and_a_loss_that_is_not_a_number(start, unbroken, tmp_p
     running.check_all_ended()
 
 
+@pytest.mark.parametrize("part", ["raylet", "gcs_server"])
+def test_a_search_whose_ray_is_killed_says_so_and_goes_on(part, start, unbroken, tmp_path):
+    first = start(engine="ray", seconds=1.0)
+    first.wait_until_training(1)
+    (process,) = [each for each in marked(_MARK, first.folder) if each.name() == part]
+    process.kill()
+    code, errors = first.wait()
+    assert code == 1
+    last = errors.splitlines()[-1]
+    assert f"Ray's {part} on this machine has ended; the same command goes on from here" in last
+    assert "Traceback" not in errors
+    first.check_all_ended()
+
+    code, errors = start(engine="ray").wait()
+    assert code == 0, errors
+    noted = Counter(trained(tmp_path / "broken" / "notes"))
+    check_nothing_lost(tmp_path / "broken", unbroken(), retrained=noted - Counter(range(9)))
+    assert max(noted.values()) <= 2
+
+
 def test_a_search_killed_again_and_again(start, unbroken, tmp_path):
     """One search on Ray: the driver killed while training, then at a stage, then everything at once, then Ctrl-C."""
     first = start(engine="ray", seconds=0.5)

@@ -20,9 +20,9 @@ from search_doubles import (
     trained,
 )
 
-from evopose2d.errors import DataError, Interrupted, SearchError
+from evopose2d.errors import ConfigError, DataError, Interrupted, SearchError
 from evopose2d.evolution import search
-from evopose2d.evolution.engine import Lost
+from evopose2d.evolution.engine import Fault, Lost
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.sampler import State
 from evopose2d.evolution.spec import IndividualSpec
@@ -232,6 +232,58 @@ def test_what_every_individual_would_fail_by_stops_the_search_at_once(tmp_path):
     search.run(params, engine=lambda params: engine)
     assert engine.submitted == [1, 3, 4, 5, 6, 7, 8]
     assert all(each.state is State.COMPLETE for each in population(params))
+
+
+class FailingEngine(InlineEngine):
+    """Fails individual 2 a few times, by a fault that is not its own."""
+
+    def __init__(self, params, fault, times):
+        super().__init__(params)
+        self._fault, self._left = fault, times
+
+    def wait(self, timeout):
+        outcomes = super().wait(timeout)
+        if self._left and any(outcome.number == 2 for outcome in outcomes):
+            self._left -= 1
+            return [Lost(2, "OSError(28, 'No space left on device')", fault=self._fault)]
+        return outcomes
+
+
+@pytest.mark.parametrize(("fault", "times"), [(Fault.MACHINE, 1), (Fault.DEPARTURE, 20)])
+def test_a_machines_fault_costs_an_individual_nothing(tmp_path, fault, times):
+    params, undisturbed = make_params(tmp_path / "a"), make_params(tmp_path / "b")
+    search.run(params, engine=partial(FailingEngine, fault=fault, times=times))
+    run(undisturbed)
+    assert population(params) == population(undisturbed)
+
+
+def test_a_machines_fault_that_stays_stops_the_search_and_fails_nobody(tmp_path):
+    params, undisturbed = make_params(tmp_path / "a"), make_params(tmp_path / "b")
+    with pytest.raises(
+        SearchError, match=r"individual 2: OSError\(28.*; once that is mended, the same command goes on"
+    ):
+        search.run(params, engine=partial(FailingEngine, fault=Fault.MACHINE, times=2))
+    assert population(params)[2].state is State.RUNNING
+    run(params)
+    run(undisturbed)
+    assert population(params) == population(undisturbed)
+
+
+def test_settings_that_nothing_can_train_with_begin_no_search(tmp_path):
+    class NoRoom(InlineEngine):
+        @property
+        def slots(self):
+            raise ConfigError("evolve.gpus: got 1, but there are only 0 here")
+
+        @slots.setter
+        def slots(self, value):
+            pass
+
+    params = make_params(tmp_path, "evolve.gpus=1")
+    with pytest.raises(ConfigError, match=r"evolve\.gpus"):
+        search.run(params, engine=NoRoom)
+    store = SearchStore(Path(params.evolve.root))
+    assert not store.identity_path.exists() and not store.journal_path.exists()
 
 
 def test_a_search_without_unseen_neighbours_ends_cleanly(tmp_path, caplog):

@@ -12,7 +12,7 @@ from evopose2d.config.schema import Params
 from evopose2d.errors import Interrupted, SearchError
 from evopose2d.evolution.configuration import individual_spec, total_individuals
 from evopose2d.evolution.early_stopping import CurveStopping
-from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
+from evopose2d.evolution.engine import Engine, Fault, Lost, ParentWeights, Trained
 from evopose2d.evolution.journal import fail
 from evopose2d.evolution.population import Population
 from evopose2d.evolution.progress import Status, TimeLeft, describe, duration
@@ -96,7 +96,7 @@ class Driver:
 
         Raises:
             Interrupted: a stop was asked for; says how far the search came.
-            SearchError: a file cannot be written, or all that could be parents failed.
+            SearchError: a file cannot be written, a machine is at fault, or all that could be parents failed.
             EvoPoseError: what every individual would fail by, such as records that are missing.
         """
         self._store.sweep()
@@ -206,27 +206,24 @@ class Driver:
             return
         if outcome.mendable is not None:
             raise outcome.mendable
-        self._attempts[outcome.number] += 1
-        attempt = self._attempts[outcome.number]
-        logger.warning(
-            "individual %d, attempt %d of %d: %s", outcome.number, attempt, self._evolve.attempts, outcome.error
-        )
-        if attempt < self._evolve.attempts:
-            self._waiting.appendleft(outcome.number)
+        number, allowed = outcome.number, self._evolve.attempts
+        if outcome.fault is Fault.DEPARTURE:
+            logger.warning("individual %d: %s; it is trained again", number, outcome.error)
+            self._waiting.appendleft(number)
             return
-        spec = self._spec(self._individuals[outcome.number])
-        failure = IndividualFailure(
-            number=spec.number,
-            generation=spec.generation,
-            parent=spec.parent,
-            mutation=spec.mutation,
-            genotype=spec.genotype,
-            attempts=attempt,
-            error=outcome.error,
-            details=outcome.details,
-        )
-        self._store.write_failure(failure)
-        self._give_up(failure)
+        self._attempts[number] += 1
+        logger.warning("individual %d, attempt %d of %d: %s", number, self._attempts[number], allowed, outcome.error)
+        if self._attempts[number] < allowed:
+            self._waiting.appendleft(number)
+        elif outcome.fault is Fault.MACHINE:
+            raise SearchError(
+                f"individual {number}: {outcome.error}; once that is mended, the same command goes on from here"
+            )
+        else:
+            spec = self._spec(self._individuals[number])
+            failure = IndividualFailure.of(spec, allowed, outcome.error, outcome.details)
+            self._store.write_failure(failure)
+            self._give_up(failure)
 
     def _complete(self, result: IndividualResult) -> None:
         """Tell the study of an individual whose weights and result are written, then the tracker."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,21 @@ class Trained:
     weights: bytes
 
 
+class Fault(Enum):
+    """Whose fault it is that an individual was not trained, as far as can be told.
+
+    Attributes:
+        INDIVIDUAL: perhaps its own: it has failed when its attempts are used up.
+        MACHINE: a machine's, such as a full disk: it has as many attempts, but then the search stops and waits to be
+            started again.
+        DEPARTURE: a machine is gone, which is no attempt of the individual's.
+    """
+
+    INDIVIDUAL = "individual"
+    MACHINE = "machine"
+    DEPARTURE = "departure"
+
+
 @dataclass(frozen=True)
 class Lost:
     """An attempt to train an individual has failed.
@@ -37,13 +53,15 @@ class Lost:
         error: what went wrong, in one line.
         details: the same at length, such as a traceback.
         mendable: what stops the whole search, because it would fail the other individuals too and the user can
-            mend it; None where it may be this individual's own fault.
+            mend it; None where others may do better.
+        fault: whose it is, where nothing is ``mendable``.
     """
 
     number: int
     error: str
     details: str = ""
     mendable: EvoPoseError | None = None
+    fault: Fault = Fault.INDIVIDUAL
 
 
 class Engine(Protocol):

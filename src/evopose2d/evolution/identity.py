@@ -68,9 +68,19 @@ def search_identity(params: Params, records: Mapping[str, RecordsInfo]) -> dict[
     if params.evolve.stopping == "none":
         # As in searches from before there was any.
         kept = {key: value for key, value in kept.items() if not key.startswith("evolve.stopping")}
-    annotations = Path(params.dataset.root) / "annotations" / "person_keypoints_val2017.json"
+    return kept | data_identity(params, records)
+
+
+def data_identity(params: Params, records: Mapping[str, RecordsInfo]) -> dict[str, str]:
+    """Give what the data of a search hold: a digest for each set of records, and for the val annotations.
+
+    Raises:
+        DataError: the val annotations are missing.
+        OSError: a file of records is.
+    """
     digests = {f"records.{name}": _records_digest(info) for name, info in records.items()}
-    return kept | digests | {"records.annotations": _file_digest(annotations)}
+    annotations = Path(params.dataset.root) / "annotations" / "person_keypoints_val2017.json"
+    return digests | {"records.annotations": _file_digest(annotations)}
 
 
 def check_identity(path: Path, identity: Mapping[str, Any]) -> None:

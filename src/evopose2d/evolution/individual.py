@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
+from evopose2d.errors import WeightsError
 from evopose2d.evolution.configuration import individual_params, network_size, network_spec
 from evopose2d.evolution.early_stopping import exceeds
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
@@ -91,7 +92,12 @@ def _train(
             network_spec(params.model, genotype, records.schema.count)
             for genotype in (spec.genotype, spec.parent_genotype)
         )
-        inherit_into(model.network, child, parent, parent_weights, params.evolve.inheritance)
+        try:
+            inherit_into(model.network, child, parent, parent_weights, params.evolve.inheritance)
+        except WeightsError as error:
+            raise WeightsError(
+                f"weights of individual {spec.parent}, to be inherited by {spec.number}: {error}"
+            ) from None
     observe(INITIALISED)
     parameters = network_size(params.model, spec.genotype, records.schema.count).parameters
     result = train(

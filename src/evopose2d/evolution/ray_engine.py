@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import signal
 import socket
 import time
@@ -16,15 +15,16 @@ from urllib.parse import urlsplit
 
 import ray
 import ray._private.worker
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evopose2d.config.schema import EvolveConfig, Params
-from evopose2d.errors import ConfigError, EvoPoseError, SearchError, TrainingError
+from evopose2d.errors import ConfigError, SearchError
 from evopose2d.evolution.configuration import with_absolute_paths
 from evopose2d.evolution.engine import Lost, ParentWeights, Trained, Trainer
 from evopose2d.evolution.guardian import Guardian
 from evopose2d.evolution.individual import train_individual
+from evopose2d.evolution.ray_outcomes import lost, one_line, ray_ended
 from evopose2d.evolution.shipping import FileServer, Offer, data_files, offer
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.worker import work, work_alone, worker_environment
@@ -35,7 +35,7 @@ _OBJECT_STORE_BYTES = 256 * 1024**2  # weights in transit; Ray moves to disk wha
 _PARENTS_KEPT = 8  # whose weights stay in Ray's object store
 _SLOTS_SECONDS = 10.0  # for which a count of a cluster's slots holds
 _JOIN_SECONDS = 10.0
-_ERROR_LENGTH = 300
+_NEEDED = ("gcs_server", "raylet")
 
 
 class RayEngine:
@@ -119,7 +119,12 @@ class RayEngine:
         self._running[reference] = spec.number
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
-        """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds."""
+        """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds.
+
+        Raises:
+            SearchError: Ray has ended on this machine. It would end this process without a word, some time later.
+        """
+        self._check_ray()
         if not self._running:
             time.sleep(timeout)
             return []
@@ -129,17 +134,18 @@ class RayEngine:
             ready, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
         return [self._collect(reference) for reference in ready]
 
+    def _check_ray(self) -> None:
+        node = ray._private.worker._global_node
+        for name, _ in [] if node is None else node.dead_processes():
+            if name in _NEEDED:
+                raise ray_ended(name)
+
     def _collect(self, reference: Any) -> Trained | Lost:  # noqa: ANN401 - Ray's reference
         number = self._running.pop(reference)
         try:
             result, weights = ray.get(reference)
-        except RayTaskError as error:
-            cause = error.cause
-            mendable = cause if isinstance(cause, EvoPoseError) and not isinstance(cause, TrainingError) else None
-            text = str(cause) if isinstance(cause, EvoPoseError) else repr(cause)
-            return Lost(number, _one_line(text), _uncoloured(str(error)), mendable)
         except RayError as error:
-            return Lost(number, _one_line(f"its process ended: {type(error).__name__}"), str(error))
+            return lost(number, error, alone=self._evolve.ray_address is None)
         return Trained(number, result, weights)
 
     def _parent_weights(self, parent: ParentWeights) -> Any:  # noqa: ANN401 - Ray's reference
@@ -202,7 +208,7 @@ def _join(address: str) -> None:
             socket.create_connection((place.hostname, place.port), timeout=_JOIN_SECONDS).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:
-        raise SearchError(f"evolve.ray_address: cannot join {address}: {_one_line(str(error))}") from None
+        raise SearchError(f"evolve.ray_address: cannot join {address}: {one_line(str(error))}") from None
 
 
 def _offer_data(params: Params) -> Offer:
@@ -240,11 +246,3 @@ def _fitting(resources: Mapping[str, float], demand: Mapping[str, float]) -> int
     """
     units = {name: round(amount * 10_000) for name, amount in demand.items() if amount > 0}
     return min(round(resources.get(name, 0) * 10_000) // amount for name, amount in units.items())
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_ERROR_LENGTH]
-
-
-def _uncoloured(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from evopose2d.data.shards import read_info
 from evopose2d.evolution.configuration import check_search, evolution_sampler, network_size
 from evopose2d.evolution.driver import Driver
 from evopose2d.evolution.engine import Engine
-from evopose2d.evolution.identity import check_identity, search_identity
+from evopose2d.evolution.identity import check_identity, data_identity, search_identity
 from evopose2d.evolution.journal import open_study
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.progress import live_table
+from evopose2d.evolution.same_data import SameData
 from evopose2d.evolution.sampler import Individual, State, select
+from evopose2d.evolution.shipping import data_files
 from evopose2d.evolution.stopping import stop_on_signals
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.tracker import BackgroundTracking, Tracker
@@ -48,7 +51,7 @@ def run(
 
     Raises:
         ConfigError: a setting cannot be, or is not the one that the search was started with.
-        DataError: the records or annotations are missing.
+        DataError: the records or annotations are missing, or change while the search runs.
         SearchError: another driver runs the search, a file cannot be written, or all possible parents failed.
         Interrupted: the user stopped it.
     """
@@ -62,11 +65,16 @@ def run(
     sampler = evolution_sampler(params, keypoints)
     with ExitStack() as stack:
         stack.enter_context(driver_lock(files.lock_path))
+        tracking = stack.enter_context(BackgroundTracking(tracker, files))
+        workers: Engine = stack.enter_context(engine(params))
+        stop = stack.enter_context(stop_on_signals())
+        workers = SameData(workers, data_files(params).values(), partial(data_identity, params, records))
+        if not files.identity_path.exists():
+            _ = (
+                workers.slots
+            )  # where nothing can ever train, no search is begun that other settings could not go on with
         check_identity(files.identity_path, search_identity(params, records))
         study = open_study(files.journal_path, sampler)
-        tracking = stack.enter_context(BackgroundTracking(tracker, files))
-        workers = stack.enter_context(engine(params))
-        stop = stack.enter_context(stop_on_signals())
         show = stack.enter_context(live_table(Console(stderr=True)))
         individuals = Driver(params, study, sampler, files, workers, tracking, stop, show).run()
     return best_rows(params, individuals, keypoints)

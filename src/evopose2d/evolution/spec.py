@@ -129,6 +129,11 @@ class IndividualFailure:
     error: str
     details: str
 
+    @classmethod
+    def of(cls, spec: IndividualSpec, attempts: int, error: str, details: str) -> Self:
+        """Give the failure of a spec's individual."""
+        return cls(spec.number, spec.generation, spec.parent, spec.mutation, spec.genotype, attempts, error, details)
+
     def to_json(self) -> dict[str, Any]:
         """Give a JSON value with all attributes."""
         return asdict(self) | {"genotype": self.genotype.to_lists()}

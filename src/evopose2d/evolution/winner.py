@@ -78,7 +78,7 @@ def winners(
         from_weights: whether a full training is to start from the individual's weights, else from random ones.
 
     Raises:
-        SearchError: no individual has been trained yet, or not that one.
+        SearchError: no individual has been trained yet, or not that one, or what it left is gone.
     """
     numbers = [each.number for each in archive.best(count)] if number is None else [number]
     if not numbers:
@@ -86,6 +86,12 @@ def winners(
     if number is not None and number not in archive.results:
         trained = ", ".join(str(each) for each in sorted(archive.results)[:20]) or "none"
         raise SearchError(f"{archive.root}: got individual {number}, trained are {trained}")
+    for each in numbers:
+        if each not in archive.results:
+            raise SearchError(
+                f"{SearchStore(archive.root).folder(each)}: result or weights are missing or damaged; "
+                "restore them, or name another individual with --number"
+            )
     return [_winner(archive, model, archive.results[each], from_weights=from_weights) for each in numbers]
 
 

@@ -1,0 +1,48 @@
+"""What Ray tells of a task that failed, and whose fault it was."""
+
+import re
+
+from ray.exceptions import LocalRayletDiedError, NodeDiedError, ObjectLostError, RayError, RayTaskError
+
+from evopose2d.errors import EvoPoseError, SearchError, TrainingError
+from evopose2d.evolution.engine import Fault, Lost
+
+_ERROR_LENGTH = 300
+
+
+def lost(number: int, error: RayError, *, alone: bool) -> Lost:
+    """Tell what became of an individual from what Ray raised.
+
+    Args:
+        number: the individual.
+        error: raised when its result was asked for.
+        alone: whether Ray runs on this machine alone, so that a machine that is gone is this one's Ray.
+    """
+    if isinstance(error, RayTaskError):
+        return _raised(number, error)
+    name = type(error).__name__
+    if isinstance(error, LocalRayletDiedError) or (alone and isinstance(error, NodeDiedError)):
+        return Lost(number, name, str(error), mendable=ray_ended("raylet"))
+    if isinstance(error, NodeDiedError | ObjectLostError):
+        return Lost(number, f"its machine is gone: {name}", str(error), fault=Fault.DEPARTURE)
+    return Lost(number, one_line(f"its process ended: {name}"), str(error))
+
+
+def ray_ended(process: str) -> SearchError:
+    """Give the error of a search whose Ray is gone."""
+    return SearchError(f"Ray's {process} on this machine has ended; the same command goes on from here")
+
+
+def one_line(text: str) -> str:
+    """Put a message of any length on one line."""
+    return " ".join(text.split())[:_ERROR_LENGTH]
+
+
+def _raised(number: int, error: RayTaskError) -> Lost:
+    cause, details = error.cause, re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    if isinstance(cause, EvoPoseError):
+        mendable = None if isinstance(cause, TrainingError) else cause
+        return Lost(number, one_line(str(cause)), details, mendable)
+    # Of files, disks and connections; a network that is too large for a machine raises others.
+    fault = Fault.MACHINE if isinstance(cause, OSError) else Fault.INDIVIDUAL
+    return Lost(number, one_line(repr(cause)), details, fault=fault)

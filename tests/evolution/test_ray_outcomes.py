@@ -1,0 +1,41 @@
+"""Whose fault a failed task is."""
+
+import pytest
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    OwnerDiedError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+
+from evopose2d.errors import DataError, SearchError, TrainingError
+from evopose2d.evolution.engine import Fault
+from evopose2d.evolution.ray_outcomes import lost
+
+
+def raised(cause: Exception) -> RayTaskError:
+    return RayTaskError("work", "\x1b[36mTraceback\x1b[39m\n  somewhere", cause)
+
+
+@pytest.mark.parametrize(
+    ("error", "alone", "fault", "mendable"),
+    [
+        (raised(TrainingError("the loss became nan")), True, Fault.INDIVIDUAL, None),
+        (raised(ValueError("of a layer")), True, Fault.INDIVIDUAL, None),
+        (raised(MemoryError()), True, Fault.INDIVIDUAL, None),
+        (raised(OSError(28, "No space left on device")), True, Fault.MACHINE, None),
+        (raised(DataError("no records")), True, Fault.INDIVIDUAL, DataError),
+        (WorkerCrashedError(), True, Fault.INDIVIDUAL, None),
+        (NodeDiedError("gone"), False, Fault.DEPARTURE, None),
+        (NodeDiedError("gone"), True, Fault.INDIVIDUAL, SearchError),
+        (OwnerDiedError("00", None, ""), False, Fault.DEPARTURE, None),
+        (LocalRayletDiedError(), False, Fault.INDIVIDUAL, SearchError),
+    ],
+)
+def test_whose_fault_it_is(error: RayError, alone: bool, fault: Fault, mendable: type | None):
+    outcome = lost(7, error, alone=alone)
+    assert (outcome.number, outcome.fault) == (7, fault)
+    assert outcome.mendable is None if mendable is None else isinstance(outcome.mendable, mendable)
+    assert "\n" not in outcome.error and "\x1b" not in outcome.details
