@@ -2,6 +2,7 @@ import errno
 import json
 import logging
 import os
+from pathlib import Path
 
 import pytest
 from search_doubles import make_params, pretend_to_train
@@ -70,6 +71,25 @@ def test_a_damaged_result_counts_as_absent_and_is_kept_beside(store, trained, da
     assert str(path) in caplog.text
     assert not path.exists()
     assert path.with_suffix(".damaged").read_text() == damaged
+
+
+def test_a_damaged_result_is_left_alone_by_whoever_may_not_write(store, trained, caplog, monkeypatch):
+    store.write_result(trained[0])
+    path = store.folder(7) / "result.json"
+    path.write_text("{")
+
+    def refuse(*_):
+        raise PermissionError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert store.read_result(7) is None
+    assert "counts as absent" in caplog.text and "kept as" not in caplog.text
+
+
+def test_a_result_that_cannot_be_opened_is_named(store):
+    (store.folder(7) / "result.json").mkdir(parents=True)
+    with pytest.raises(SearchError, match=r"0007/result\.json: cannot be read \(Is a directory\)"):
+        store.read_result(7)
 
 
 def test_a_result_without_weights_counts_as_absent(store, trained):

@@ -113,6 +113,9 @@ class SearchStore:
         """Read an individual's result; None where it has none.
 
         A damaged one counts as none. It is kept beside, with a warning.
+
+        Raises:
+            SearchError: the file is there and cannot be opened.
         """
         result = _read(self.result_path(number), IndividualResult.from_json)
         if result is not None and not self.weights_path(number).is_file():
@@ -164,6 +167,8 @@ def _read(path: Path, parse: Callable[[Mapping[str, Any]], _Record]) -> _Record 
         return parse(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise SearchError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, TypeError, KeyError) as error:
         _set_aside(path, f"damaged ({error!r})")
         return None
@@ -171,5 +176,9 @@ def _read(path: Path, parse: Callable[[Mapping[str, Any]], _Record]) -> _Record 
 
 def _set_aside(path: Path, reason: str) -> None:
     aside = path.with_suffix(".damaged")
-    logger.warning("%s: %s, counts as absent; kept as %s", path, reason, aside.name)
-    path.replace(aside)
+    try:
+        path.replace(aside)
+    except OSError:  # of somebody who may only look
+        logger.warning("%s: %s, counts as absent", path, reason)
+    else:
+        logger.warning("%s: %s, counts as absent; kept as %s", path, reason, aside.name)
