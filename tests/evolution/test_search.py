@@ -362,6 +362,33 @@ def test_a_result_of_another_individual_does_not_count(tmp_path):
     assert engine.submitted == [3]
 
 
+@pytest.mark.parametrize("name", ["weights.h5", "result.json"])
+@pytest.mark.parametrize("number", [0, 4, 8])
+def test_files_that_are_gone_are_made_again_before_children_need_them(tmp_path, name, number):
+    params, parts = make_params(tmp_path), ("weights.h5", "result.json")
+    run(params)
+    expected, store = population(params), SearchStore(Path(params.evolve.root))
+    before = {each.number: [(store.folder(each.number) / part).read_bytes() for part in parts] for each in expected}
+    (store.folder(number) / name).unlink()
+    extended = make_params(tmp_path, "evolve.generations=3")
+    engine = InlineEngine(extended, slots=3)
+    search.run(extended, FileTracker(tmp_path / "tracked"), engine=lambda params: engine)
+    assert sorted(engine.submitted) == sorted([number, 9, 10, 11, 12])
+    assert population(extended)[:9] == expected
+    for each, content in before.items():
+        assert [(store.folder(each) / part).read_bytes() for part in parts] == content
+
+
+def test_files_that_cannot_be_made_again_stop_the_search(tmp_path):
+    params = make_params(tmp_path)
+    run(params)
+    expected = population(params)
+    SearchStore(Path(params.evolve.root)).weights_path(4).unlink()
+    with pytest.raises(SearchError, match="individual 4: the loss became nan"):
+        run(params, trainer=Trainer(tmp_path / "notes", diverges=(4,)))
+    assert population(params) == expected
+
+
 def test_a_truncated_result_is_trained_again(tmp_path):
     unbroken = make_params(tmp_path / "unbroken")
     run(unbroken)

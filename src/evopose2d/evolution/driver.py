@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from evopose2d.evolution.engine import Engine, Fault, Lost, ParentWeights, Train
 from evopose2d.evolution.journal import fail
 from evopose2d.evolution.population import Population
 from evopose2d.evolution.progress import Status, TimeLeft, describe, duration
+from evopose2d.evolution.queue import Queue
 from evopose2d.evolution.sampler import (
     EvolutionSampler,
     Individual,
@@ -77,9 +77,7 @@ class Driver:
         self._show = show
         self._total = total_individuals(params.evolve)
         self._individuals = Population()
-        self._waiting: deque[int] = deque()
-        self._running: dict[int, float] = {}
-        self._attempts: Counter[int] = Counter()
+        self._queue = Queue(lambda number: self._individuals[number].parent)
         self._end_reason = ""
         self._clock = clock
         self._started = clock()
@@ -109,7 +107,7 @@ class Driver:
             self._dispatch()
             outcomes = self._engine.wait(_WAIT)
             for outcome in outcomes:
-                del self._running[outcome.number]
+                self._queue.leave(outcome.number)
             try:
                 self._dispatch()
             finally:
@@ -137,8 +135,7 @@ class Driver:
             self._take_up(individual)
 
     def _at_end(self) -> bool:
-        nobody_left = not self._running and not self._waiting
-        return nobody_left and (len(self._individuals) >= self._total or bool(self._end_reason))
+        return not self._queue and (len(self._individuals) >= self._total or bool(self._end_reason))
 
     def _ask(self) -> None:
         """Ask for as many individuals as can be proposed, and not for more than can be put to use."""
@@ -167,14 +164,17 @@ class Driver:
         """Tell whether to ask now: a generation as a whole, in the steady state only for a free slot."""
         if self._evolve.schedule == "generational":
             return True
-        return len(self._waiting) + len(self._running) < self._engine.slots
+        return len(self._queue) < self._engine.slots
 
     def _take_up(self, individual: Individual) -> None:
         """Note an individual, and tell or queue it where it is not finished."""
         self._individuals.note(individual)
+        number = individual.number
+        if individual.state is State.COMPLETE and not self._store.is_whole(number):
+            logger.warning("%s: weights or result are gone, it is trained again", self._store.folder(number))
+            self._queue.restore(number)
         if individual.state is not State.RUNNING:
             return
-        number = individual.number
         result, failure = self._store.read_result(number), self._store.read_failure(number)
         if result is not None and result.genotype == individual.genotype:
             self._complete(result)
@@ -182,17 +182,18 @@ class Driver:
             self._give_up(failure)
         else:
             self._store.set_aside(number)
-            self._waiting.append(number)
+            self._queue.add(number)
 
     def _dispatch(self) -> None:
-        while self._waiting and len(self._running) < self._engine.slots:
-            number = self._waiting.popleft()
+        while len(self._queue.running) < self._engine.slots:
+            number = self._queue.take(self._clock())
+            if number is None:
+                return
             spec = self._spec(self._individuals[number], self._stopping.limits(number))
             parent = None
             if spec.parent is not None and spec.parent_genotype is not None:
                 parent = ParentWeights(spec.parent, self._store.weights_path(spec.parent))
             self._engine.submit(spec, parent)
-            self._running[number] = self._clock()
 
     def _spec(self, individual: Individual, limits: tuple[float, ...] = ()) -> IndividualSpec:
         parent = None if individual.parent is None else self._individuals[individual.parent]
@@ -202,20 +203,24 @@ class Driver:
         if isinstance(outcome, Trained):
             self._store.write_weights(outcome.number, outcome.weights)
             self._store.write_result(outcome.result)
-            self._complete(outcome.result)
+            if self._queue.is_restored(outcome.number):  # the study and the tracker know it
+                logger.info("individual %d: its weights and its result are there again", outcome.number)
+            else:
+                self._complete(outcome.result)
+            self._queue.finish(outcome.number)
             return
         if outcome.mendable is not None:
             raise outcome.mendable
         number, allowed = outcome.number, self._evolve.attempts
         if outcome.fault is Fault.DEPARTURE:
             logger.warning("individual %d: %s; it is trained again", number, outcome.error)
-            self._waiting.appendleft(number)
+            self._queue.add_again(number)
             return
-        self._attempts[number] += 1
-        logger.warning("individual %d, attempt %d of %d: %s", number, self._attempts[number], allowed, outcome.error)
-        if self._attempts[number] < allowed:
-            self._waiting.appendleft(number)
-        elif outcome.fault is Fault.MACHINE:
+        attempt = self._queue.attempt(number)
+        logger.warning("individual %d, attempt %d of %d: %s", number, attempt, allowed, outcome.error)
+        if attempt < allowed:
+            self._queue.add_again(number)
+        elif outcome.fault is Fault.MACHINE or self._queue.is_restored(number):
             raise SearchError(
                 f"individual {number}: {outcome.error}; once that is mended, the same command goes on from here"
             )
@@ -285,7 +290,7 @@ class Driver:
         now = self._clock()
         return Status(
             individuals=self._individuals,
-            running={number: now - since for number, since in self._running.items()},
+            running={number: now - since for number, since in self._queue.running.items()},
             total=self._total,
             elapsed=now - self._started,
             remaining=self._remaining(),
@@ -296,5 +301,5 @@ class Driver:
         if self._done() >= self._total:
             return None
         now = self._clock()
-        spent = [now - since for since in self._running.values()]
+        spent = [now - since for since in self._queue.running.values()]
         return self._estimate.seconds(self._individuals, spent, self._engine.slots)

@@ -96,7 +96,8 @@ def _train(
             inherit_into(model.network, child, parent, parent_weights, params.evolve.inheritance)
         except WeightsError as error:
             raise WeightsError(
-                f"weights of individual {spec.parent}, to be inherited by {spec.number}: {error}"
+                f"weights of individual {spec.parent}, which {spec.number} inherits: {error}; "
+                "with its weights.h5 removed, the same command trains it again"
             ) from None
     observe(INITIALISED)
     parameters = network_size(params.model, spec.genotype, records.schema.count).parameters

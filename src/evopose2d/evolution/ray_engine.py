@@ -155,7 +155,8 @@ class RayEngine:
                 self._parents[parent.number] = ray.put(parent.path.read_bytes())
             except OSError as error:
                 raise SearchError(
-                    f"{parent.path}: cannot be read ({error.strerror}), its children cannot inherit"
+                    f"{parent.path}: cannot be read ({error.strerror}), its children cannot inherit; "
+                    "where it is gone, the same command trains it again"
                 ) from None
         self._parents.move_to_end(parent.number)
         if len(self._parents) > _PARENTS_KEPT:

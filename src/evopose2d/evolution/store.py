@@ -123,6 +123,10 @@ class SearchStore:
             return None
         return result
 
+    def is_whole(self, number: int) -> bool:
+        """Tell whether an individual's weights and its result are there, without reading them."""
+        return self.weights_path(number).is_file() and self.result_path(number).is_file()
+
     def read_failure(self, number: int) -> IndividualFailure | None:
         """Read why an individual could not be trained; None where nothing says so. As ``read_result`` otherwise."""
         return _read(self.failure_path(number), IndividualFailure.from_json)
