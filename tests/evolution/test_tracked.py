@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -156,6 +157,23 @@ def test_mlflow_refusing_connections_costs_one_warning_and_sync_fills_it_in(para
         tracked.sync(silent)
     assert tracked.sync(params)["new"] == 4
     check_all_is_there(uri)
+
+
+def test_a_locked_database_costs_a_warning(params, tmp_path, caplog):
+    run(params, tmp_path)
+    impatient = make_params(tmp_path, *SETTINGS, f"tracking.uri={params.tracking.uri}?timeout=0.1")
+    locked = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    locked.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(TrackingError, match=r"^MLflow: .*database is locked; 4 of 4 individuals are not in MLflow$"):
+        tracked.sync(impatient)
+    assert "locked" not in caplog.text
+    with caplog.at_level(logging.WARNING, "evopose2d"):
+        outcome = run(impatient, tmp_path)
+    locked.close()
+    assert (len(outcome.best), outcome.runs) == (4, None)
+    first, second = [record.getMessage() for record in caplog.records][-2:]
+    assert "database is locked; the search goes on" in first
+    assert "`evopose2d sync` fills in" in second
 
 
 def test_a_server_that_comes_back_gets_what_it_missed(params, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -9,10 +10,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from evopose2d.config.schema import TrackingConfig
 from evopose2d.tracking.connection import (
     EXPERIMENT_TAGS,
     TrackingError,
     answering,
+    connect,
     create_database,
     experiment_id,
     one_line,
@@ -76,6 +79,15 @@ def test_what_mlflow_says_fits_a_line_and_keeps_the_password():
     assert len(one_line(error)) <= 300
     with pytest.raises(TrackingError, match="MLflow: cannot reach http"), answering():
         raise error
+
+
+def test_a_database_that_is_locked_is_told_in_one_line(mlflow_uri: str, tmp_path: Path, capfd):
+    locked = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    locked.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(TrackingError, match=r"^MLflow: \(sqlite3.OperationalError\) database is locked$"), answering():
+        connect(TrackingConfig(uri=f"{mlflow_uri}?timeout=0.1", experiment="tests", log_model=False))
+    locked.close()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("raising_interrupts")

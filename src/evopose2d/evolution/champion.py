@@ -31,7 +31,7 @@ def register_champion(params: Params, archive: SearchArchive, runs: SearchRuns) 
         runs: the search in MLflow.
 
     Raises:
-        MlflowException, OSError: MLflow does not answer.
+        MlflowException, SQLAlchemyError, OSError: MLflow does not answer.
     """
     best = archive.best(1)
     if not best or best[0].number not in archive.results:

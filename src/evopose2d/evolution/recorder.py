@@ -33,9 +33,12 @@ class SearchRecorder:
         config: where to log.
         root: the search directory.
         project_run: the run that MLflow Projects started, which the search's is to be.
+        quiet: leave it to the caller to tell of ``error``.
     """
 
-    def __init__(self, config: TrackingConfig, root: Path, project_run: str | None = None) -> None:
+    def __init__(
+        self, config: TrackingConfig, root: Path, project_run: str | None = None, *, quiet: bool = False
+    ) -> None:
         self._config = config
         self._store = SearchStore(root)
         self._project_run = project_run
@@ -47,7 +50,7 @@ class SearchRecorder:
         self._generation_shown = -1
         self._shown = -1
         self._not_before = 0.0
-        self._warned = False
+        self._warned = quiet
         self.error = ""
         """What MLflow said last where it did not take a record."""
 

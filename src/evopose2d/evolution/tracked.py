@@ -77,7 +77,7 @@ def sync(params: Params) -> dict[str, Any]:
     """
     root = Path(params.evolve.root)
     archive = read_search(root)
-    recorder = SearchRecorder(params.tracking, root)
+    recorder = SearchRecorder(params.tracking, root, quiet=True)
     with driver_lock(SearchStore(root).lock_path):
         before = recorder.recorded()
         finish(params, recorder)

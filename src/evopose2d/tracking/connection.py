@@ -1,6 +1,7 @@
 """How MLflow is reached, and what is said where it is not."""
 
 import contextlib
+import logging
 import os
 import re
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.errors import EvoPoseError
@@ -21,6 +23,9 @@ _SQLITE = "sqlite:///"
 _DEFAULT_DATABASE = "sqlite:///mlflow.db"
 _LOCAL_PAGE = "http://127.0.0.1:5000"
 _LONGEST_MESSAGE = 300
+_STATEMENT = " [SQL: "  # from here on SQLAlchemy repeats what it asked the database
+# Where MLflow logs at length, with a traceback, what it raises besides.
+_DATABASE_LOG = "mlflow.store.db.utils"
 
 # Lets the web page open with training runs instead of language model traces.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
@@ -36,8 +41,9 @@ def connect(config: TrackingConfig) -> MlflowClient:
     A database file that is not there yet is made.
 
     Raises:
-        MlflowException, OSError: the database cannot be made.
+        MlflowException, SQLAlchemyError, OSError: the database cannot be made or opened.
     """
+    logging.getLogger(_DATABASE_LOG).setLevel(logging.CRITICAL)
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     uri = config.uri or mlflow.get_tracking_uri()
@@ -101,19 +107,22 @@ def server_command(uri: str) -> str | None:
 def answering() -> Iterator[None]:
     """Tell what MLflow raises in one line, and hold Ctrl-C back until it has its record.
 
+    MLflow passes on what SQLAlchemy raises while a database is opened, such as one that another program has locked.
+
     Raises:
         TrackingError: the block raised what MLflow raises.
     """
     try:
         with held_interrupts():
             yield
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise TrackingError(f"MLflow: {one_line(error)}") from error
 
 
 def one_line(error: Exception) -> str:
     """Give an error's message in one line, without the password that an address may hold."""
-    return without_password(" ".join(str(error).split()))[:_LONGEST_MESSAGE]
+    message = " ".join(str(error).split())
+    return without_password(message.partition(_STATEMENT)[0])[:_LONGEST_MESSAGE]
 
 
 def without_password(address: str) -> str:

@@ -107,7 +107,7 @@ def register(config: TrackingConfig, champion: Champion, log: Callable[[dict[str
         The version.
 
     Raises:
-        MlflowException, OSError: MLflow does not answer.
+        MlflowException, SQLAlchemyError, OSError: MLflow does not answer.
     """
     client = connect(config)
     if (version := registered_version(client, champion)) is not None:

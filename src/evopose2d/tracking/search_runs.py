@@ -81,7 +81,7 @@ class IndividualRun:
 class SearchRuns:
     """The runs of one search.
 
-    Every method raises ``MlflowException`` or ``OSError`` where MLflow does not answer.
+    Every method raises ``MlflowException``, ``SQLAlchemyError`` or ``OSError`` where MLflow does not answer.
 
     Attributes:
         client: reaches MLflow.
