@@ -204,6 +204,32 @@ def test_a_server_that_does_not_answer_is_left_alone_for_a_while(params, tmp_pat
     assert recorder.missing == [0, 1, 2, 3]
 
 
+def test_a_server_that_hangs_is_waited_for_once_at_the_end(params, tmp_path, monkeypatch, caplog):
+    run(params, tmp_path)
+    monkeypatch.setattr(recorder_module.SearchRuns, "open", lambda *_: waited.append("open") or _hang())
+    waited = []
+    with caplog.at_level(logging.WARNING, "evopose2d"):
+        assert len(run(params, tmp_path).best) == 4
+    assert waited == ["open"]
+    assert "`evopose2d sync` fills in" in caplog.text
+    with pytest.raises(TrackingError, match="timed out"):
+        tracked.sync(params)
+    assert waited == ["open"] * 2
+
+
+def test_a_server_that_hangs_during_a_search_is_left_alone(params, tmp_path, monkeypatch, caplog):
+    waited = []
+    monkeypatch.setattr(recorder_module.SearchRuns, "record", lambda *_: waited.append("record") or _hang())
+    with caplog.at_level(logging.WARNING, "evopose2d"):
+        run(params, tmp_path)
+    assert waited == ["record"]
+    assert "4 of 4 individuals are not in MLflow" in caplog.text
+
+
+def _hang():
+    raise TimeoutError("timed out")
+
+
 def _refuse():
     raise ConnectionRefusedError("nobody there")
 

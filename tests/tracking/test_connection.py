@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.tracking.connection import (
     EXPERIMENT_TAGS,
+    NoAnswerError,
     TrackingError,
     answering,
     connect,
@@ -84,10 +86,23 @@ def test_what_mlflow_says_fits_a_line_and_keeps_the_password():
 def test_a_database_that_is_locked_is_told_in_one_line(mlflow_uri: str, tmp_path: Path, capfd):
     locked = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
     locked.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(TrackingError, match=r"^MLflow: \(sqlite3.OperationalError\) database is locked$"), answering():
+    with pytest.raises(NoAnswerError, match=r"^MLflow: \(sqlite3.OperationalError\) database is locked$"), answering():
         connect(TrackingConfig(uri=f"{mlflow_uri}?timeout=0.1", experiment="tests", log_model=False))
     locked.close()
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("retries", ["0", "1"])
+def test_a_server_that_hangs_is_told_from_one_that_refuses(retries: str, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", retries)
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        client = MlflowClient(f"http://127.0.0.1:{hanging.getsockname()[1]}")
+        with pytest.raises(NoAnswerError, match=r"^MLflow: API request to http"), answering():
+            client.search_experiments()
+    with pytest.raises(TrackingError) as refused, answering():
+        client.search_experiments()
+    assert not isinstance(refused.value, NoAnswerError)
 
 
 @pytest.mark.usefixtures("raising_interrupts")

@@ -14,7 +14,7 @@ from evopose2d.evolution.report import POPULATION_TABLE, progress, summary, writ
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 from evopose2d.evolution.store import SearchStore
 from evopose2d.stages.provenance import provenance_tags
-from evopose2d.tracking.connection import TrackingError, answering
+from evopose2d.tracking.connection import NoAnswerError, TrackingError, answering
 from evopose2d.tracking.search_runs import Measurement, SearchRuns
 from evopose2d.tracking.views import share_view
 
@@ -50,6 +50,7 @@ class SearchRecorder:
         self._generation_shown = -1
         self._shown = -1
         self._not_before = 0.0
+        self._silent_until = 0.0
         self._warned = quiet
         self.error = ""
         """What MLflow said last where it did not take a record."""
@@ -58,6 +59,11 @@ class SearchRecorder:
     def runs(self) -> SearchRuns | None:
         """The search's runs; None until MLflow has answered once."""
         return self._runs
+
+    @property
+    def silent(self) -> bool:
+        """Whether MLflow was waited for in vain less than a minute ago: to ask again would take as long."""
+        return time.monotonic() < self._silent_until
 
     @property
     def missing(self) -> list[int]:
@@ -79,7 +85,7 @@ class SearchRecorder:
         self._note([failure.number])
 
     def catch_up(self, numbers: Iterable[int] = ()) -> None:
-        """Record all individuals that MLflow lacks, and show how far the search has come.
+        """Record all individuals that MLflow lacks, and show how far the search has come; nothing while it is silent.
 
         Args:
             numbers: finished individuals.
@@ -87,13 +93,16 @@ class SearchRecorder:
         self._known.update(numbers)
         refused = 0
         for number in self.missing:
+            if self.silent:
+                return
             refused = 0 if self._tolerate(lambda number=number: self._record(number)) else refused + 1  # type: ignore[misc]
             if refused == _FAILURES_IN_A_ROW:
                 break
         if refused:
             self._not_before = time.monotonic() + _PAUSE
             return
-        self._tolerate(self._show_generation)
+        if not self.silent:
+            self._tolerate(self._show_generation)
 
     def show(self, archive: SearchArchive) -> None:
         """Bring what the search's own run shows up to date.
@@ -114,7 +123,7 @@ class SearchRecorder:
 
     def stop(self, status: str) -> None:
         """Mark the search's run as ended before its time: KILLED or FAILED."""
-        if self._runs is not None:
+        if self._runs is not None and not self.silent:
             self._tolerate(lambda: self._open().end(status))
 
     def _note(self, numbers: Iterable[int]) -> None:
@@ -180,6 +189,8 @@ class SearchRecorder:
             with answering():
                 action()
         except TrackingError as error:
+            if isinstance(error, NoAnswerError):
+                self._silent_until = time.monotonic() + _PAUSE
             self.error = str(error)
             log = logger.debug if self._warned else logger.warning
             log("%s; the search goes on, and what is missing is recorded later", error)

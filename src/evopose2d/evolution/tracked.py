@@ -100,9 +100,9 @@ def finish(params: Params, recorder: SearchRecorder) -> None:
     """
     archive = read_search(Path(params.evolve.root))
     recorder.catch_up(archive.finished)
-    if recorder.missing or recorder.runs is None:
-        lacking = f"{len(recorder.missing)} of {len(archive.finished)} individuals are not in MLflow"
-        raise TrackingError(f"{recorder.error or 'MLflow does not answer'}; {lacking}")
+    if recorder.missing or recorder.runs is None or recorder.silent:
+        lacking = f"; {len(recorder.missing)} of {len(archive.finished)} individuals are not in MLflow"
+        raise TrackingError(f"{recorder.error or 'MLflow does not answer'}{lacking if recorder.missing else ''}")
     with answering():
         _end(params, archive, recorder, recorder.runs)
 

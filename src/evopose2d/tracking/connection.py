@@ -11,7 +11,7 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.errors import EvoPoseError
@@ -33,6 +33,10 @@ EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 class TrackingError(EvoPoseError):
     """MLflow does not answer, or does not take what it is given."""
+
+
+class NoAnswerError(TrackingError):
+    """MLflow was waited for in vain: whatever it is asked next would take as long."""
 
 
 def connect(config: TrackingConfig) -> MlflowClient:
@@ -110,13 +114,24 @@ def answering() -> Iterator[None]:
     MLflow passes on what SQLAlchemy raises while a database is opened, such as one that another program has locked.
 
     Raises:
-        TrackingError: the block raised what MLflow raises.
+        NoAnswerError: the block raised what MLflow raises, after it had waited.
+        TrackingError: it raised another error of MLflow.
     """
     try:
         with held_interrupts():
             yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise TrackingError(f"MLflow: {one_line(error)}") from error
+        kind = NoAnswerError if _waited_in_vain(error) else TrackingError
+        raise kind(f"MLflow: {one_line(error)}") from error
+
+
+def _waited_in_vain(error: BaseException | None) -> bool:
+    """Tell whether a server, or a database that is locked or away, is what MLflow's error comes from."""
+    while error is not None:
+        if isinstance(error, TimeoutError | OperationalError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def one_line(error: Exception) -> str:
