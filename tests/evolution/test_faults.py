@@ -78,7 +78,7 @@ def wait_until(condition, patience: float = PATIENCE) -> None:
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, raising_interrupts):
     """Start a driver in a folder of the test; whatever it started ends with the test."""
     started = []
 

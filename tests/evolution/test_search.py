@@ -305,6 +305,7 @@ def test_a_second_driver_is_refused(tmp_path):
         run(params)
 
 
+@pytest.mark.usefixtures("raising_interrupts")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_says_how_far_it_came_and_the_search_goes_on(tmp_path, sent):
     unbroken = make_params(tmp_path / "unbroken")
@@ -327,6 +328,7 @@ def test_a_stop_says_how_far_it_came_and_the_search_goes_on(tmp_path, sent):
     assert sorted(trained(notes)) == list(range(9))
 
 
+@pytest.mark.usefixtures("raising_interrupts")
 def test_a_second_ctrl_c_breaks_off(tmp_path):
     def insist(spec, params, weights):
         os.kill(os.getpid(), signal.SIGINT)

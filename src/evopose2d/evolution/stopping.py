@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Note SIGINT and SIGTERM instead of breaking off; a second one breaks off.
 
-    To be entered from the main thread.
+    To be entered from the main thread. A signal that is ignored, as Ctrl-C is in the background of a shell, stays so.
 
     Yields:
         What tells whether a signal came.
@@ -35,9 +35,17 @@ def stop_on_signals() -> Iterator[StopRequest]:
         stop.requested = True
         logger.warning("stopping; once more to break off at once")
 
-    previous = {number: signal.signal(number, note) for number in _SIGNALS}
-    try:
+    with _answered_by(note, _SIGNALS):
         yield stop
+
+
+@contextlib.contextmanager
+def _answered_by(answer: Callable[[int, FrameType | None], None], signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Have signals answered, those that are ignored left out, and put back what answered them before."""
+    heard = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, answer) for number in heard}
+    try:
+        yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
