@@ -88,7 +88,7 @@ def test_dark_with_an_exact_flip_runs_in_onnx(model, crops, tmp_path):
     (result,) = run(model, crops[:8], tmp_path, "onnx", decoding=Decoding(True, "dark", "exact"))
 
     assert result.largest_difference <= TOLERANCE
-    description = json.loads((tmp_path / "pose.json").read_text())
+    description = json.loads((tmp_path / "pose.json").read_text())["pose.onnx"]
     assert description["decoding"] == {"flip_test": True, "method": "dark", "coordinates": "exact"}
     assert description["input"]["shape"] == ["batch", *model.config.input_shape, 3]
     assert description["keypoints"]["names"] == list(COCO_PERSON.names)
@@ -128,6 +128,31 @@ def test_a_format_that_gives_other_keypoints_is_not_written(model, crops, tmp_pa
 
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.bin"]
     assert (tmp_path / "wrong.bin").read_text() == "what was there"
+
+
+def test_each_file_keeps_the_description_of_its_own_run(model, tmp_path, monkeypatch):
+    crops = np.random.default_rng(0).integers(0, 256, (2, *model.config.input_shape, 3), np.uint8)
+    for name in ("one", "two"):
+        stand_in = Format(
+            name,
+            f"{name}.bin",
+            False,
+            lambda keypoint_model, calibration, path: path.write_text("new"),
+            lambda path: lambda some: np.zeros((len(some), 17, 3), np.float32),
+        )
+        monkeypatch.setitem(FORMATS, name, stand_in)
+
+    run(model, crops, tmp_path, "one", "two", decoding=Decoding(False))
+    run(model, crops, tmp_path, "two", decoding=Decoding(True, "dark", "exact"))
+
+    described = json.loads((tmp_path / "pose.json").read_text())
+    assert {name: each["decoding"]["method"] for name, each in described.items()} == {
+        "one.bin": "quarter-pixel",
+        "two.bin": "dark",
+    }
+    (tmp_path / "one.bin").unlink()
+    run(model, crops, tmp_path, "two", decoding=Decoding(True))
+    assert list(json.loads((tmp_path / "pose.json").read_text())) == ["two.bin"]
 
 
 def test_what_a_format_lacks_is_told_in_one_line(monkeypatch):

@@ -5,25 +5,23 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evopose2d.data.geometry import CROP_MARGIN, IMAGENET_MEAN_COLOUR
 from evopose2d.data.pipeline import evaluation_dataset
 from evopose2d.data.shards import read_info
 from evopose2d.errors import ConfigError, DataError
 from evopose2d.evaluation.decoding import Decoding, HeatmapReader
 from evopose2d.evaluation.keypoint_model import KeypointModel
+from evopose2d.export.description import describe, forget, remember
 from evopose2d.export.formats import FORMATS, Crops, Format, Runner, check_available
-from evopose2d.files import write_json
 from evopose2d.stages.pose_model import PoseModel
 
-DESCRIPTION = "pose.json"
 TOLERANCE = 0.1  # crop pixels
 _SURE = 0.2  # score from which on a keypoint is more than a guess
 _WARM_UP, _TIMED = 3, 20
@@ -65,7 +63,9 @@ def export(
     checked: Crops,
     calibration: Crops,
 ) -> list[Exported]:
-    """Write a network in several formats, and ``pose.json`` that says how to use them.
+    """Write a network in several formats, and into ``pose.json`` how to use each.
+
+    What earlier runs wrote in other formats stays, with its own description.
 
     Args:
         model: the network.
@@ -86,11 +86,11 @@ def export(
     reader = HeatmapReader(decoding, model.keypoints.flip_permutation, model.sigma, model.stride)
     keypoint_model = KeypointModel(model.network, reader)
     expected = np.asarray(keypoint_model.predict_on_batch(checked))
+    description = describe(model, decoding)
     done = []
     for name in names:
         logger.info("exporting %s", name)
-        done.append(_export_one(FORMATS[name], keypoint_model, output, checked, expected, calibration))
-    write_json(output / DESCRIPTION, _description(model, decoding))
+        done.append(_export_one(FORMATS[name], keypoint_model, output, checked, expected, calibration, description))
     return done
 
 
@@ -114,6 +114,7 @@ def _export_one(
     checked: Crops,
     expected: NDArray[np.float32],
     calibration: Crops,
+    description: Mapping[str, Any],
 ) -> Exported:
     output.mkdir(parents=True, exist_ok=True)
     # Written and checked beside its place: what stands there is whole and right.
@@ -128,7 +129,10 @@ def _export_one(
                 f"{item.name}: a keypoint differs from Keras's by {result.largest_difference:.2f} pixels, "
                 f"must be within {TOLERANCE}; not written"
             )
+        # A kill in between leaves a file without a description, never with a false one.
+        forget(output, item.file)
         _replace(written, output / item.file)
+        remember(output, item.file, description)
     return result
 
 
@@ -173,24 +177,3 @@ def _replace(written: Path, place: Path) -> None:
         place.replace(old)
         shutil.rmtree(old)
     written.replace(place)
-
-
-def _description(model: PoseModel, decoding: Decoding) -> dict[str, Any]:
-    height, width = model.config.input_shape
-    return {
-        "input": {"name": "images", "shape": ["batch", height, width, 3], "type": "uint8", "colours": "RGB"},
-        "output": {
-            "name": "keypoints",
-            "shape": ["batch", model.keypoints.count, 3],
-            "type": "float32",
-            "meaning": ["x in crop pixels", "y in crop pixels", "score"],
-        },
-        "crop": {
-            "margin": CROP_MARGIN,
-            "rule": "centre of the box in the middle of the crop; the shorter side of the box grown to the crop's "
-            "aspect ratio; then the margin",
-            "colour_outside": list(IMAGENET_MEAN_COLOUR),
-        },
-        "keypoints": asdict(model.keypoints),
-        "decoding": asdict(decoding),
-    }
