@@ -48,6 +48,18 @@ def test_training_is_tracked_with_the_data_it_used(project: Path):
     assert {"people.png", "precision_recall.png", "keypoints_val2017.json"} <= artifacts
 
 
+def test_validation_is_tracked_with_the_network_that_it_judged(project: Path, tmp_path: Path):
+    copy = tmp_path / "project"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".git", ".dvc"))
+    run(copy, "evopose2d", "validate", "model.head_channels=64")
+    client = mlflow.MlflowClient(f"sqlite:///{copy / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("evopose2d")
+    latest = client.search_runs([experiment.experiment_id], order_by=["start_time DESC"])[0]
+    trained = json.loads((copy / "models/pose/network.json").read_text())["model"]["head_channels"]
+    assert latest.info.run_name == "validate"
+    assert latest.data.params["model.head_channels"] == str(trained) == "8"
+
+
 def test_detections_and_test_dev_are_judged(project: Path, tmp_path: Path):
     copy = tmp_path / "project"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".git", ".dvc"))

@@ -2,9 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -42,9 +43,15 @@ def provenance_tags() -> dict[str, str]:
     return {"git_commit": commit, **digests} if commit else digests
 
 
-def log_provenance(tracked: TrackedRun, params: Params, sections: Sequence[str]) -> None:
-    """Log the settings of the named sections, the code's commit and the data's digests."""
-    tracked.log_params({name: asdict(getattr(params, name)) for name in sections})
+def log_provenance(tracked: TrackedRun, params: Params, settings: Mapping[str, Any]) -> None:
+    """Log settings, the code's commit and the data's digests.
+
+    Args:
+        tracked: the run.
+        params: where the data lies.
+        settings: sections by name, dataclasses, as they were used.
+    """
+    tracked.log_params({name: asdict(section) for name, section in settings.items()})
     digests = dvc_digests()
     tracked.log_tags(provenance_tags())
     for path, context in ((params.dataset.root, "dataset"), (params.write_tfrecords.root, "records")):

@@ -48,7 +48,8 @@ def run(params: Params) -> dict[str, Any]:
     model = build_model(params, records, accelerator)
     task = training_task(params, records, model, accelerator)
     with tracked_run(params.tracking, "train", tags={"stage": "train"}, resume_file=folder / "mlflow_run") as tracked:
-        log_provenance(tracked, params, ("model", "train", "accelerator"))
+        settings = {"model": params.model, "train": params.train, "accelerator": params.accelerator}
+        log_provenance(tracked, params, settings)
         result = train(task, accelerator, folder, on_epoch=lambda epoch: _report(tracked, epoch, params.train.epochs))
         load_weights(model.network, result.best_weights)
         save_pose_model(layout.MODEL, model)

@@ -46,7 +46,9 @@ def run(params: Params) -> dict[str, Any]:
     metrics = _metrics(judgement)
     _write_report(judge, judgement, collector, metrics)
     with tracked_run(params.tracking, "validate", tags={"stage": "validate"}) as tracked:
-        log_provenance(tracked, params, ("model", "validate", "accelerator"))
+        # The network that was judged is what its folder describes, whatever the settings say by now.
+        settings = {"model": model.config, "validate": params.validate, "accelerator": params.accelerator}
+        log_provenance(tracked, params, settings)
         tracked.log_metrics(metrics)
         tracked.log_files([*sorted(layout.VALIDATE_REPORT.iterdir()), results])
     return metrics
