@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,13 @@ def run(params: Params) -> dict[str, Any]:
     accelerator = prepare(params.accelerator)
     logger.info("computing on %s, %s", accelerator, params.accelerator.precision)
     accelerator.check_batch(params.train.batch_size, "train.batch_size")
-    folder = layout.CHECKPOINTS / _identity(params, records)[:16]
+    read = dvc_digests((params.dataset.root, params.write_tfrecords.root))
+    folder = layout.CHECKPOINTS / _identity(params, records, read)[:16]
     model = build_model(params, records, accelerator)
     task = training_task(params, records, model, accelerator)
     with tracked_run(params.tracking, "train", tags={"stage": "train"}, resume_file=folder / "mlflow_run") as tracked:
         settings = {"model": params.model, "train": params.train, "accelerator": params.accelerator}
-        log_provenance(tracked, params, settings)
+        log_provenance(tracked, params, settings, read)
         result = train(task, accelerator, folder, on_epoch=lambda epoch: _report(tracked, epoch, params.train.epochs))
         load_weights(model.network, result.best_weights)
         save_pose_model(layout.MODEL, model)
@@ -148,13 +150,13 @@ def _epoch_validation(batch_size: int) -> ValidateConfig:
     )
 
 
-def _identity(params: Params, records: RecordsInfo) -> str:
+def _identity(params: Params, records: RecordsInfo, digests: Mapping[str, str]) -> str:
     judged = read_info(records.folder.parent / "val").files
     initial = initial_file(params.train.initial_weights)
-    read = (*records.files, *judged, annotation_file(params.dataset, "val"), *([initial] if initial else []))
-    files = {str(file): [file.stat().st_size, file.stat().st_mtime_ns] for file in read if file.exists()}
+    inputs = (*records.files, *judged, annotation_file(params.dataset, "val"), *([initial] if initial else []))
+    files = {str(file): [file.stat().st_size, file.stat().st_mtime_ns] for file in inputs if file.exists()}
     sections = {name: asdict(getattr(params, name)) for name in ("model", "train", "accelerator")}
-    return digest({**sections, "files": files, "dvc": dvc_digests()})
+    return digest({**sections, "files": files, "dvc": dict(digests)})
 
 
 def _report(tracked: TrackedRun, epoch: EpochResult, epochs: int) -> None:

@@ -14,7 +14,7 @@ from evopose2d.stages import layout
 from evopose2d.stages.judging import Judge, Judgement
 from evopose2d.stages.pictures import draw_people
 from evopose2d.stages.pose_model import load_pose_model
-from evopose2d.stages.provenance import log_provenance
+from evopose2d.stages.provenance import dvc_digests, log_provenance
 from evopose2d.stages.tables import write_csv
 from evopose2d.tracking import tracked_run
 from evopose2d.visualization.curves import oks_threshold_curve, precision_recall_curves
@@ -48,7 +48,8 @@ def run(params: Params) -> dict[str, Any]:
     with tracked_run(params.tracking, "validate", tags={"stage": "validate"}) as tracked:
         # The network that was judged is what its folder describes, whatever the settings say by now.
         settings = {"model": model.config, "validate": params.validate, "accelerator": params.accelerator}
-        log_provenance(tracked, params, settings)
+        read = dvc_digests((params.dataset.root, params.write_tfrecords.root, str(layout.MODEL)))
+        log_provenance(tracked, params, settings, read)
         tracked.log_metrics(metrics)
         tracked.log_files([*sorted(layout.VALIDATE_REPORT.iterdir()), results])
     return metrics

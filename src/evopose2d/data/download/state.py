@@ -44,6 +44,13 @@ def read_state(root: Path) -> State | None:
     return None
 
 
+def source_of(root: Path) -> str | None:
+    """Return the ``dataset.source`` that a folder's dataset was made from; None where it is not whole or not ours."""
+    state = read_state(root)
+    source = state.summary.get("source") if state is not None else None
+    return source if isinstance(source, str) else None
+
+
 def refuse_foreign(root: Path) -> None:
     """Refuse to write into a folder that holds something of somebody else's.
 
