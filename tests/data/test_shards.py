@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from evopose2d.data.shards import RecordsInfo, read_info, remove_records, shard_path, write_info
-from evopose2d.errors import DataError
+from evopose2d.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -66,3 +68,21 @@ def test_removal_takes_records_and_what_interrupted_runs_left_and_no_more(writte
     remove_records(folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted(kept)
     remove_records(folder / "absent")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sigmas", [0.06] * 5),
+        ("sigmas", [0.05] * 4),
+        ("flip_pairs", [["left_hand", "right_hand"]]),
+        ("upper_body", ["head"]),
+        ("upper_body", []),
+    ],
+)
+def test_settings_of_keypoints_are_those_of_the_records(info, dataset_config, key, value):
+    agreeing = replace(dataset_config(Path("coco")), upper_body=["left_hand", "head", "right_hand"])
+    info.check_keypoints(agreeing)
+    info.check_keypoints(replace(agreeing, sigmas=[0.05] * 5))
+    with pytest.raises(ConfigError, match=rf"dataset\.{key}: got "):
+        info.check_keypoints(replace(agreeing, **{key: value}))

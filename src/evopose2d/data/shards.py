@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evopose2d.config.coverage import check_covered
-from evopose2d.config.schema import AugmentationConfig, CropsConfig
-from evopose2d.errors import DataError
+from evopose2d.config.schema import AugmentationConfig, CropsConfig, DatasetConfig
+from evopose2d.errors import ConfigError, DataError
 from evopose2d.files import write_json
-from evopose2d.keypoints import KeypointSchema
+from evopose2d.keypoints import KeypointSchema, schema_from_category
 
 INFO_NAME = "info.json"
 
@@ -48,6 +48,27 @@ class RecordsInfo:
         """
         if self.crops is not None:
             check_covered(self.crops, input_shape, augmentation, str(self.folder))
+
+    def check_keypoints(self, dataset: DatasetConfig) -> None:
+        """Refuse settings of keypoints that are not those of the records, which would be used in their stead.
+
+        Raises:
+            ConfigError: one line with the key, and how to have it obeyed.
+        """
+        schema = schema_from_category(
+            {"keypoints": self.schema.names}, dataset.flip_pairs, dataset.sigmas, dataset.upper_body
+        )
+        settings = {
+            "flip_pairs": schema.flip_permutation == self.schema.flip_permutation,
+            "sigmas": schema.sigmas == self.schema.sigmas,
+            "upper_body": set(schema.upper_body) == set(self.schema.upper_body),
+        }
+        for key, agrees in settings.items():
+            if not agrees:
+                raise ConfigError(
+                    f"dataset.{key}: got {_shown(getattr(dataset, key))}, must be what the records in {self.folder} "
+                    "were written with; write them again with write-tfrecords"
+                )
 
     @property
     def files(self) -> list[Path]:
@@ -116,3 +137,7 @@ def _schema(content: dict[str, list]) -> KeypointSchema:
         sigmas=tuple(content["sigmas"]),
         upper_body=tuple(content["upper_body"]),
     )
+
+
+def _shown(value: object) -> object:
+    return "null" if value is None else value

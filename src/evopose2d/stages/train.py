@@ -41,6 +41,7 @@ def run(params: Params) -> dict[str, Any]:
         The best epoch and its figures.
     """
     records = read_info(Path(params.write_tfrecords.root) / "train")
+    records.check_keypoints(params.dataset)
     records.check_covered((params.model.input_shape[0], params.model.input_shape[1]), params.train.augmentation)
     accelerator = prepare(params.accelerator)
     logger.info("computing on %s, %s", accelerator, params.accelerator.precision)

@@ -38,6 +38,7 @@ def run(params: Params) -> dict[str, Any]:
         model = load_pose_model(layout.MODEL, synchronized=accelerator.replicas > 1)
         records_root = Path(params.write_tfrecords.root)
         judge = Judge(model, params.dataset, records_root, params.validate, jit_compile=accelerator.jit_compile)
+    judge.records.check_keypoints(params.dataset)
     labelled = min(_PICTURED_KEYPOINTS, model.keypoints.count) if judge.matched else 0
     collector = CropCollector(count=params.validate.pictures, people=judge.records.people, labelled=labelled)
     judgement = judge(collector=collector, progress=True)
