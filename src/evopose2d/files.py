@@ -1,6 +1,7 @@
 """Files that are either whole or absent: written beside their place, then renamed."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -8,6 +9,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextlib.contextmanager
@@ -23,18 +26,33 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Yields:
         The path to write to. On an exception it is removed and ``path`` stays as it was.
+
+    Raises:
+        OSError: the machine refuses; it names ``path`` or its folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:12]}{path.suffix}")
-    temporary.touch(exist_ok=False)  # with the process's file mode mask, unlike files of ``tempfile``
+    with _naming(path, temporary):
+        temporary.touch(exist_ok=False)  # with the process's file mode mask, unlike files of ``tempfile``
+        try:
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Have errors name the file that is wanted where they name the temporary one, or none as a full disk's do."""
     try:
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.filename == str(temporary) or (error.filename is None and error.errno in _OF_THE_DISK):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -101,3 +101,38 @@ def test_an_error_without_an_interrupt_is_shown():
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert finished.returncode == 1
     assert "RuntimeError: a mistake" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        ("Path('taken/x').write_text('')", "taken/x: Not a directory"),
+        ("Path('taken').mkdir()", "taken: is a file, must be a folder"),
+        ("Path('free').rename('folder')", "folder: Is a directory"),
+        ("open(b'absent')", "absent: No such file or directory"),
+    ],
+)
+def test_a_file_that_the_machine_refuses_is_told_in_one_line(tmp_path: Path, made: str, line: str):
+    for name in ("taken", "free"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "folder").mkdir()
+    finished = _ending_with(made, tmp_path)
+    assert finished.returncode == 1
+    assert finished.stderr == f"evopose2d: {line}\n"
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["raise BrokenPipeError(32, 'Broken pipe', 'x')", "raise OSError('a library failed')", "raise KeyError('x')"],
+)
+def test_other_errors_keep_their_traceback(tmp_path: Path, made: str):
+    finished = _ending_with(made, tmp_path)
+    assert finished.returncode == 1
+    assert "Traceback" in finished.stderr
+
+
+def _ending_with(statement: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    code = (
+        f"from pathlib import Path\nfrom evopose2d import cli\ndef app():\n    {statement}\ncli.app = app\ncli.main()"
+    )
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)

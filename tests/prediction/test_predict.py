@@ -170,6 +170,15 @@ def test_files_of_one_name_do_not_replace_each_other(estimator, photos, tmp_path
     assert files_of(tmp_path / "out") == ["000000000007-2.png", name, "keypoints.json"]
 
 
+def test_an_output_folder_that_cannot_be_is_told_before_the_work(estimator, photos, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(estimator, "predict_crops", lambda crops: pytest.fail("worked"))
+    task = PredictTask(tuple(sorted(photos.iterdir())), whole_picture, tmp_path / "file", pictures=False)
+    with pytest.raises(FileExistsError, match="file"):
+        run(estimator, task)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 @pytest.mark.parametrize("place", ["photos", "photos/../photos", "link"])
 def test_an_output_folder_never_replaces_what_is_read(estimator, photos, tmp_path, monkeypatch, place):
     monkeypatch.chdir(tmp_path)

@@ -3,6 +3,7 @@
 Nothing heavy is imported before a stage runs, so that ``--help`` and a mistake in ``params.yaml`` answer at once.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -14,11 +15,16 @@ from evopose2d.cli.app import app
 from evopose2d.cli.ending import without_teardown
 from evopose2d.errors import EvoPoseError
 
+logger = logging.getLogger(__name__)
+
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one line on standard error and its exit status."""
+    """Run the command line; a mistake that a user can mend ends in one line on standard error and its exit status.
+
+    So does a file that cannot be read or written, wherever that shows; ``--verbose`` shows the traceback too.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_teardown(), _noted_interrupts() as interrupts:
         try:
@@ -30,10 +36,24 @@ def main() -> None:
         except Exception as error:
             if interrupts:
                 _end_interrupted()
-            if not isinstance(error, EvoPoseError):
+            known = error if isinstance(error, EvoPoseError) else _of_a_file(error)
+            if known is None:
                 raise
-            sys.stderr.write(f"evopose2d: {error}\n")
-            sys.exit(error.exit_status)
+            logger.debug("", exc_info=error)
+            sys.stderr.write(f"evopose2d: {known}\n")
+            sys.exit(known.exit_status)
+
+
+def _of_a_file(error: Exception) -> EvoPoseError | None:
+    """Tell in one line of a file that the machine refuses; None for any other error."""
+    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.strerror is None:
+        return None
+    # Of a renaming the second is the place that was wanted.
+    path = error.filename if error.filename2 is None else error.filename2
+    if not isinstance(path, str | bytes | os.PathLike):
+        return None
+    reason = "is a file, must be a folder" if isinstance(error, FileExistsError) else error.strerror
+    return EvoPoseError(f"{os.fsdecode(path)}: {reason}")
 
 
 @contextmanager

@@ -112,6 +112,8 @@ def run(estimator: PoseEstimator, task: PredictTask) -> Prediction:
     Raises:
         ConfigError: a drawn file would take the place of an input.
     """
+    # A folder that cannot be made is told before hours of work, not after.
+    task.output.mkdir(parents=True, exist_ok=True)
     images = [path for path in task.files if not is_video(path)]
     videos = [path for path in task.files if is_video(path)]
     total = len(images) + sum(_frames(path) for path in videos)
