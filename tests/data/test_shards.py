@@ -43,6 +43,12 @@ def test_a_missing_file_is_named(written):
         read_info(written.folder)
 
 
+def test_an_empty_file_is_named(written):
+    written.files[2].write_bytes(b"")
+    with pytest.raises(DataError, match=r"val-00002-of-00003.tfrecord: is empty; .* write-tfrecords"):
+        read_info(written.folder)
+
+
 @pytest.mark.parametrize("change", [{"people": "many"}, {"keypoints": {"names": []}}, {"shards": None}])
 def test_an_info_that_was_tampered_with_is_named(written, change):
     path = written.folder / "info.json"

@@ -10,9 +10,10 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from evopose2d.accelerator import Accelerator
-from evopose2d.errors import TrainingError
+from evopose2d.errors import DataError, TrainingError
 from evopose2d.training.loop import train
 
 _CPU = Accelerator(device="cpu", replicas=1, jit_compile=False)
@@ -70,6 +71,20 @@ def test_run_that_need_not_be_resumed_leaves_the_best_weights_alone(make_task, t
 def test_loss_that_is_no_number_stops_with_advice(make_task, tmp_path: Path):
     with pytest.raises(TrainingError, match=r"epoch 1, step \d.*train\.learning_rate"):
         train(make_task(learning_rate=1e30, steps=8), _CPU, tmp_path)
+
+
+def test_damaged_records_are_named(make_task, tmp_path: Path):
+    file = tmp_path / "train.tfrecord"
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        writer.write(b"a" * 100)
+    file.write_bytes(file.read_bytes()[:-10])
+    task = make_task()
+
+    def batches(first_epoch: int) -> tf.data.Dataset:
+        return tf.data.Dataset.zip(task.batches(first_epoch), tf.data.TFRecordDataset(str(file))).map(lambda b, _: b)
+
+    with pytest.raises(DataError, match=f"^{tmp_path}: a record file is cut short.*write-tfrecords$"):
+        train(replace(task, batches=batches, records=tmp_path), _CPU, tmp_path / "run")
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -39,7 +39,7 @@ def main() -> None:
             known = error if isinstance(error, EvoPoseError) else _of_a_file(error)
             if known is None:
                 raise
-            logger.debug("", exc_info=error)
+            logger.debug("the command ended by", exc_info=error)
             sys.stderr.write(f"evopose2d: {known}\n")
             sys.exit(known.exit_status)
 

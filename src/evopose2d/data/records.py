@@ -1,6 +1,9 @@
 """TFRecord files: a record holds an encoded image and its people, or one person and the part of an image around."""
 
-from collections.abc import Iterable, Sequence
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from evopose2d.config.schema import CropsConfig
 from evopose2d.data.coco import Person
 from evopose2d.data.surroundings import encode_part, keep, surroundings
+from evopose2d.errors import DataError
 from evopose2d.keypoints import KeypointSchema
 
 _WHOLE = (0.0, 0.0, 1.0)
@@ -92,6 +96,26 @@ def parse(records: tf.Tensor, keypoint_count: int) -> dict[str, tf.Tensor]:
     people = tf.size(parsed["annotation_id"])
     repeated = {name: tf.repeat(parsed[name][tf.newaxis], people, axis=0) for name in ("placement", "image_id")}
     return parsed | repeated
+
+
+@contextlib.contextmanager
+def told_if_damaged(folder: Path) -> Iterator[None]:
+    """Have what reads the records of a folder tell of damage, which shows when the damaged one is read.
+
+    Raises:
+        DataError: a file breaks off within a record, or holds other bytes than were written.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        # Below a function in Python it comes as an unknown error; the words are the same.
+        damage = re.search(r"(truncated|corrupted) record at \d+", str(error.message))
+        if damage is None:
+            raise
+        raise DataError(
+            f"{folder}: a record file is cut short or damaged ({damage[0]}); write the records again with "
+            "write-tfrecords"
+        ) from None
 
 
 def decode(encoded: bytes) -> NDArray[np.uint8]:

@@ -99,7 +99,7 @@ def read_info(folder: Path) -> RecordsInfo:
     """Read what a folder of records holds.
 
     Raises:
-        DataError: the records are missing or incomplete, or ``info.json`` is not one written here.
+        DataError: the records are missing or incomplete, a file is empty, or ``info.json`` is not one written here.
     """
     path = folder / INFO_NAME
     try:
@@ -116,6 +116,8 @@ def read_info(folder: Path) -> RecordsInfo:
     for file in info.files:
         if not file.is_file():
             raise DataError(f"{file}: not found, though {path} lists {info.shards} files; write the records again")
+        if not file.stat().st_size:
+            raise DataError(f"{file}: is empty; write the records again with write-tfrecords")
     return info
 
 

@@ -12,6 +12,7 @@ from evopose2d.data.cache import CropCache
 from evopose2d.data.coco import read_coco
 from evopose2d.data.geometry import InputShape
 from evopose2d.data.pipeline import evaluation_dataset
+from evopose2d.data.records import told_if_damaged
 from evopose2d.data.shards import RecordsInfo, read_info
 from evopose2d.errors import DataError
 from evopose2d.evaluation.coco_ap import KeypointAP, evaluate_results
@@ -108,10 +109,14 @@ class Judge:
         Args:
             collector: picks crops for pictures as they pass.
             progress: show a progress bar.
+
+        Raises:
+            DataError: the records are damaged.
         """
-        predictions = predict_people(
-            self._predictor, self._batches, self.records.people, collector=collector, progress=progress
-        )
+        with told_if_damaged(self.records.folder):
+            predictions = predict_people(
+                self._predictor, self._batches, self.records.people, collector=collector, progress=progress
+            )
         results = self._results(predictions)
         ap = None
         if self._has_truth:

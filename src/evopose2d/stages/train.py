@@ -131,6 +131,7 @@ def training_task(
         steps_per_epoch=steps_per_epoch(records, config.batch_size),
         validate=validate,
         config=config,
+        records=records.folder,
     )
 
 

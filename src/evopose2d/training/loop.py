@@ -1,5 +1,6 @@
 """Train a network: every epoch validated and saved, so that a killed run goes on where it stopped."""
 
+import contextlib
 import logging
 import math
 import time
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from evopose2d.accelerator import Accelerator
 from evopose2d.config.schema import TrainConfig
+from evopose2d.data.records import told_if_damaged
 from evopose2d.errors import TrainingError
 from evopose2d.networks.seeding import reseed
 from evopose2d.networks.stretches import same_block, stretches
@@ -39,6 +41,7 @@ class TrainingTask:
         steps_per_epoch: batches in an epoch.
         validate: gives the network's loss and AP over the val people, as it is when called.
         config: the ``train`` section.
+        records: folder that the batches are read from, told where it is damaged; None: they are of no records.
     """
 
     network: keras.Model
@@ -46,6 +49,7 @@ class TrainingTask:
     steps_per_epoch: int
     validate: Callable[[], tuple[float, float]]
     config: TrainConfig
+    records: Path | None = None
 
 
 def train(
@@ -77,6 +81,7 @@ def train(
         same result, however often the run was interrupted.
 
     Raises:
+        DataError: the task's records are damaged.
         TrainingError: the loss of a step, or the val loss after an epoch, is not a finite number.
     """
     with accelerator.scope():
@@ -89,15 +94,16 @@ def train(
         logger.info("going on after epoch %d of %d", first_epoch, task.config.epochs)
     progress = _Progress(task, epochs, state_file, best_weights, on_epoch, hopeless, on_step)
     if first_epoch < task.config.epochs:
-        model.fit(
-            task.batches(first_epoch),
-            epochs=task.config.epochs,
-            initial_epoch=first_epoch,
-            steps_per_epoch=task.steps_per_epoch,
-            callbacks=[progress],
-            shuffle=False,
-            verbose=0,
-        )
+        with contextlib.nullcontext() if task.records is None else told_if_damaged(task.records):
+            model.fit(
+                task.batches(first_epoch),
+                epochs=task.config.epochs,
+                initial_epoch=first_epoch,
+                steps_per_epoch=task.steps_per_epoch,
+                callbacks=[progress],
+                shuffle=False,
+                verbose=0,
+            )
     return TrainingResult(epochs=progress.epochs, best_weights=best_weights)
 
 
