@@ -1,4 +1,6 @@
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from optuna.trial import TrialState
@@ -57,6 +59,23 @@ def test_the_lock_of_a_killed_driver_does_not_hold_up(path, sampler, monkeypatch
     path.with_name("study.journal.lock").symlink_to(path)
     study = open_study(path, sampler)
     assert sampler.ask(study).number == 0
+
+
+def test_a_lock_that_is_held_for_moments_is_left_to_its_holder(path, sampler, monkeypatch):
+    open_study(path, sampler)
+    lock = path.with_name("study.journal.lock")
+    lock.symlink_to(path)
+    held = []
+
+    def let_go_in_the_third_moment(seconds):
+        held.append(lock.is_symlink())
+        if len(held) == 3:
+            lock.unlink(missing_ok=True)
+
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=let_go_in_the_third_moment)
+    monkeypatch.setattr("evopose2d.evolution.journal.time", clock)
+    open_study(path, sampler)
+    assert held == [True] * 3
 
 
 def test_a_failed_individual_says_why(path, sampler):

@@ -22,11 +22,14 @@ from search_doubles import (
 
 from evopose2d.errors import ConfigError, DataError, Interrupted, SearchError
 from evopose2d.evolution import search
+from evopose2d.evolution.configuration import evolution_sampler
 from evopose2d.evolution.engine import Fault, Lost
+from evopose2d.evolution.journal import open_study
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.sampler import State
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.store import SearchStore
+from evopose2d.keypoints import COCO_PERSON
 
 
 def run(params, tracker=None, **engine):
@@ -339,6 +342,25 @@ def test_a_second_ctrl_c_breaks_off(tmp_path):
         run(make_params(tmp_path), trainer=insist)
 
 
+@pytest.mark.parametrize("schedule", ["generational", "steady-state"])
+def test_an_individual_whose_genes_were_not_written_any_more_is_given_them_and_trained(tmp_path, schedule):
+    unbroken = make_params(tmp_path / "unbroken", f"evolve.schedule={schedule}")
+    run(unbroken, slots=1)
+    first = make_params(tmp_path / "broken", f"evolve.schedule={schedule}", "evolve.generations=1")
+    run(first, slots=1)
+    sampler = evolution_sampler(first, COCO_PERSON.count)
+    assert open_study(Path(first.evolve.root) / "study.journal", sampler).ask().number == 5
+
+    class Busy(InlineEngine):
+        def wait(self, timeout):
+            assert self._tasks
+            return super().wait(timeout)
+
+    params = make_params(tmp_path / "broken", f"evolve.schedule={schedule}")
+    search.run(params, engine=partial(Busy, slots=1))
+    assert population(params) == population(unbroken)
+
+
 def test_results_count_even_if_the_study_is_lost(tmp_path):
     params = make_params(tmp_path)
     run(params)
@@ -389,6 +411,20 @@ def test_files_that_cannot_be_made_again_stop_the_search(tmp_path):
     with pytest.raises(SearchError, match="individual 4: the loss became nan"):
         run(params, trainer=Trainer(tmp_path / "notes", diverges=(4,)))
     assert population(params) == expected
+
+
+def test_a_result_of_another_individual_is_gone_when_its_own_training_fails(tmp_path):
+    params = make_params(tmp_path, "evolve.generations=1")
+    run(params)
+    root = Path(params.evolve.root)
+    (root / "study.journal").unlink()
+    for name in ("weights.h5", "result.json"):
+        (root / "individuals" / "0003" / name).write_bytes((root / "individuals" / "0002" / name).read_bytes())
+    run(params, trainer=Trainer(tmp_path / "notes", diverges=(3,)))
+    store = SearchStore(root)
+    assert [each.number for each in population(params) if each.state is State.FAILED] == [3]
+    assert [result.number for result in store.results()] == [0, 1, 2, 4]
+    assert store.read_failure(3) is not None
 
 
 def test_a_truncated_result_is_trained_again(tmp_path):

@@ -55,8 +55,9 @@ def runs_of(uri: str, kind: str):
     return client.search_runs(experiments, f"tags.kind = '{kind}'", max_results=1000)
 
 
-def check_all_is_there(uri: str, total: int = 4, failed: tuple[int, ...] = ()) -> None:
+def check_all_is_there(uri: str, folder: Path, total: int = 4, failed: tuple[int, ...] = ()) -> None:
     """Every individual has one run, whole and below the search's own, and no metric was logged twice."""
+    results = read_search(folder / "search").results
     client = MlflowClient(uri)
     (own,) = runs_of(uri, "search")
     individuals = {int(each.data.tags["individual"]): each for each in runs_of(uri, "individual")}
@@ -69,13 +70,17 @@ def check_all_is_there(uri: str, total: int = 4, failed: tuple[int, ...] = ()) -
         for name in each.data.metrics:
             steps = [metric.step for metric in client.get_metric_history(each.info.run_id, name)]
             assert len(steps) == len(set(steps)), (number, name)
+        assert len(each.data.params) == 28
+        assert each.data.metrics.get("fitness") == (None if number in failed else results[number].fitness)
+        files = {"failure.json", "error.txt"} if number in failed else {"result.json", "weights.h5"}
+        assert {item.path for item in client.list_artifacts(each.info.run_id)} >= files | {"genotype.yaml"}
     assert {each.path for each in client.list_artifacts(own.info.run_id)} >= {"population.json", "lineage.png"}
 
 
 def test_a_search_and_its_individuals(params, tmp_path):
     outcome = run(params, tmp_path, diverges=(2,))
     uri = params.tracking.uri
-    check_all_is_there(uri, failed=(2,))
+    check_all_is_there(uri, tmp_path, failed=(2,))
     client = MlflowClient(uri)
     (own,) = runs_of(uri, "search")
     assert outcome.runs.run_id == own.info.run_id
@@ -136,7 +141,7 @@ def test_killed_anywhere_within_mlflow_and_between(mlflow_uri, tmp_path):
         command, env=environment, cwd=tmp_path, check=True, timeout=300, capture_output=True, text=True
     )
     assert json.loads(driver.stdout) == [-signal.SIGKILL] * len(kills) + [0], driver.stderr
-    check_all_is_there(mlflow_uri, failed=(2,))
+    check_all_is_there(mlflow_uri, tmp_path, failed=(2,))
     assert max(Counter(trained(tmp_path / "notes")).values()) <= 2
 
 
@@ -156,7 +161,7 @@ def test_mlflow_refusing_connections_costs_one_warning_and_sync_fills_it_in(para
     with pytest.raises(TrackingError, match="4 of 4 individuals are not in MLflow"):
         tracked.sync(silent)
     assert tracked.sync(params)["new"] == 4
-    check_all_is_there(uri)
+    check_all_is_there(uri, tmp_path)
 
 
 def test_a_locked_database_costs_a_warning(params, tmp_path, caplog):
@@ -189,7 +194,7 @@ def test_a_server_that_comes_back_gets_what_it_missed(params, tmp_path, monkeypa
 
     monkeypatch.setattr(recorder_module.SearchRuns, "open", flaky)
     run(params, tmp_path)
-    check_all_is_there(params.tracking.uri)
+    check_all_is_there(params.tracking.uri, tmp_path)
 
 
 def test_a_server_that_does_not_answer_is_left_alone_for_a_while(params, tmp_path, monkeypatch):
@@ -239,7 +244,7 @@ def test_a_deleted_database_is_rebuilt(params, tmp_path, mlflow_uri):
     run(params, tmp_path, diverges=(2,))
     rebuilt = make_params(tmp_path, *SETTINGS, f"tracking.uri={mlflow_uri.replace('mlflow.db', 'new.db')}")
     assert tracked.sync(rebuilt)["new"] == 4
-    check_all_is_there(rebuilt.tracking.uri, failed=(2,))
+    check_all_is_there(rebuilt.tracking.uri, tmp_path, failed=(2,))
     before = {each.info.run_id for each in runs_of(rebuilt.tracking.uri, "individual")}
     assert tracked.sync(rebuilt)["new"] == 0
     assert {each.info.run_id for each in runs_of(rebuilt.tracking.uri, "individual")} == before
@@ -259,7 +264,7 @@ def test_a_search_that_is_extended_goes_on_in_its_run(params, tmp_path):
     longer = make_params(tmp_path, *settings, "evolve.generations=2", f"tracking.uri={params.tracking.uri}")
     second = run(longer, tmp_path)
     assert second.runs.run_id == first.runs.run_id
-    check_all_is_there(params.tracking.uri, total=7)
+    check_all_is_there(params.tracking.uri, tmp_path, total=7)
     (own,) = runs_of(params.tracking.uri, "search")
     assert (own.data.tags["individuals"], own.data.metrics["individuals_done"]) == ("7", 7)
 
@@ -270,7 +275,7 @@ def test_a_search_that_has_ended_is_left_as_it_is(params, tmp_path):
     run(params, tmp_path)
     (after,) = runs_of(params.tracking.uri, "search")
     assert (after.info.status, after.data.metrics) == ("FINISHED", before.data.metrics)
-    check_all_is_there(params.tracking.uri)
+    check_all_is_there(params.tracking.uri, tmp_path)
 
 
 def test_a_search_that_is_stopped_is_seen_as_such(params, tmp_path, monkeypatch):
@@ -295,7 +300,7 @@ def test_a_project_starts_the_search_and_another_goes_on_with_it(params, tmp_pat
     assert {each.info.experiment_id for each in runs_of(params.tracking.uri, "individual")} == {"0"}
     monkeypatch.setenv("MLFLOW_RUN_ID", second)
     run(params, tmp_path)
-    check_all_is_there(params.tracking.uri)
+    check_all_is_there(params.tracking.uri, tmp_path)
     assert client.get_run(second).data.tags["mlflow.parentRunId"] == first
 
 

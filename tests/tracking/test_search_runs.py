@@ -87,6 +87,18 @@ def test_a_run_that_was_broken_off_is_completed(config, client, tmp_path):
     assert len(client.get_metric_history(broken.info.run_id, "fitness")) == 1
 
 
+@pytest.mark.parametrize("call", ["log_artifact", "log_batch"])
+def test_a_run_ends_only_after_all_that_it_holds(config, client, tmp_path, monkeypatch, call):
+    runs = SearchRuns.open(config, "abc", "search · x")
+    with monkeypatch.context() as broken:
+        broken.setattr(MlflowClient, call, lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            runs.record(individual(tmp_path))
+    (stored,) = [run for run in all_runs(client) if run.data.tags["kind"] == "individual"]
+    assert stored.info.status == "RUNNING"
+    assert SearchRuns.open(config, "abc", "search · x").recorded() == frozenset()
+
+
 def test_a_run_made_twice_stays_once_and_the_whole_one_stays(config, client, tmp_path):
     runs = SearchRuns.open(config, "abc", "search · x")
     tags = {"search": "abc", "kind": "individual", "individual": "3"}

@@ -221,6 +221,16 @@ def test_another_source_replaces_the_dataset_and_nothing_else(coco, root, own_fo
     assert (root / "train2017" / "000000000006.jpg").exists()
 
 
+def test_a_folder_that_was_half_cleared_for_another_source_is_still_ours(coco, root, own_folder, monkeypatch):
+    first = coco.prepare(root)
+    source = str(own_folder())
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "rmtree", lambda path: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            coco.prepare(root, source=source)
+    assert coco.prepare(root) == first
+
+
 def test_a_source_that_cannot_be_used_leaves_the_dataset_as_it_was(coco, root, own_folder, make):
     coco.prepare(root)
     before = make.contents_below(root)
