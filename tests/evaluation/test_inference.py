@@ -89,6 +89,16 @@ def test_the_area_is_that_of_the_crop_in_the_image():
     assert predictions.area == pytest.approx(grown**2 / 2)
 
 
+def test_people_without_labels_count_in_the_mean_loss():
+    columns, _ = people(5)
+    columns["keypoints"][[1, 4], :, 2] = 0
+
+    predictions = predict_people(Oracle(), batches(columns, 2), 5)
+
+    assert predictions.labelled.tolist() == [True, False, True, True, False]
+    assert predictions.val_loss == pytest.approx(2.0)
+
+
 def test_there_is_no_loss_without_labels():
     columns, _ = people(3)
     columns["keypoints"][..., 2] = 0

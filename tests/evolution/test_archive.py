@@ -11,6 +11,7 @@ from evopose2d.evolution import search
 from evopose2d.evolution.archive import generation_done, read_search
 from evopose2d.evolution.records import gene_params, genotype_yaml, varied_genes
 from evopose2d.evolution.report import best_rows, population_rows, progress, summary
+from evopose2d.evolution.sampler import State, select
 from evopose2d.genotype import Genotype
 
 
@@ -61,6 +62,14 @@ def test_rows_of_the_best_are_those_of_the_population(archive):
     assert [row["fitness"] for row in best] == sorted(row["fitness"] for row in rows if row["fitness"])[:3]
     assert all(row in rows for row in best)
     assert rows[2]["gmacs"] is None
+
+
+@pytest.mark.parametrize("selection", ["ap", "pareto"])
+def test_the_best_are_those_of_the_searchs_own_selection(archive, selection):
+    complete = [each for each in archive.individuals if each.state is State.COMPLETE]
+    chosen = replace(archive, settings={**archive.settings, "evolve.selection": selection}).best(8)
+    assert chosen == select(complete, 8, selection)
+    assert chosen != archive.best(8)
 
 
 def test_progress_is_cumulative(archive):

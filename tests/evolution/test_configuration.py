@@ -102,13 +102,14 @@ def test_an_individual_takes_a_device_only_if_it_is_given_one(tmp_path, override
 
 
 def test_an_individual_is_trained_as_the_search_says(tmp_path):
-    params = make_params(tmp_path, "evolve.learning_rate=0.01")
+    flips = ("evolve.flip_probability=0.25", "train.augmentation.flip_probability=0.75")
+    params = make_params(tmp_path, "evolve.learning_rate=0.01", *flips)
     genotype = Genotype.from_lists(params.evolve.ancestor).with_gene(0, "kernel", 5)
     spec = IndividualSpec(3, 1, 0, "", genotype, None, epochs=7, seed=11)
     own = individual_params(params, spec)
     assert own.model.genotype == genotype.to_lists()
     augmentation = own.train.augmentation
-    assert augmentation.flip_probability == params.evolve.flip_probability
+    assert augmentation.flip_probability == 0.25
     assert (augmentation.scale, augmentation.rotation_probability, augmentation.half_body_probability) == (0, 0, 0)
     assert (own.train.schedule, own.train.warmup_epochs, own.train.initial_weights) == ("cosine", 0, None)
     assert (own.train.batch_size, own.train.learning_rate) == (params.evolve.batch_size, 0.01)

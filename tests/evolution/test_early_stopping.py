@@ -44,12 +44,12 @@ def evolve(tmp_path):
     return make_params(tmp_path, *STOPPING, "evolve.schedule=steady-state").evolve
 
 
-def limits_of(evolve, curves):
-    """The limits of a child after others, whose val losses by epoch are given from number 1 on."""
+def limits_of(evolve, curves, first=1):
+    """The limits of a child after others, whose val losses by epoch are given from number 1 on, or from 0."""
     genotype = Genotype.from_lists(evolve.ancestor)
-    results = {number: result_of(number, losses, genotype) for number, losses in enumerate(curves, start=1)}
+    results = {number: result_of(number, losses, genotype) for number, losses in enumerate(curves, first)}
     known = [Individual(number, 1, 0, genotype, State.COMPLETE, 1.0) for number in results]
-    return CurveStopping(evolve, lambda count: known[-count:], results.get).limits(len(curves) + 1)
+    return CurveStopping(evolve, lambda count: known[-count:], results.get).limits(first + len(curves))
 
 
 def test_limits_are_percentiles_of_the_least_losses_so_far(evolve):
@@ -60,6 +60,11 @@ def test_limits_are_percentiles_of_the_least_losses_so_far(evolve):
     assert limits_of(strict, curves) == pytest.approx((np.inf, 10.0, np.inf))
     assert limits_of(replace(evolve, children=4), curves)[0] == pytest.approx(25.0)
     assert limits_of(replace(evolve, stopping="none"), curves) == ()
+
+
+def test_the_ancestor_which_trains_longer_sets_no_limits(evolve):
+    curves = [[50.0, 60.0], [40.0, 30.0], [30.0, 20.0], [20.0, 10.0], [10.0, 5.0]]
+    assert limits_of(evolve, [[1.0] * 4, *curves], first=0) == limits_of(evolve, curves)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ def test_what_does_not_determine_the_outcome_may_change(tmp_path, path, override
         ("evolve.space.repeats=[1,5]", r"evolve.space.repeats \[1, 4\] -> \[1, 5\]"),
         ("model.head_channels=32", "model.head_channels 64 -> 32"),
         ("train.sigma=3", "train.sigma 2.0 -> 3.0"),
+        ("train.l2=0.5", r"train.l2 \S+ -> 0.5"),
+        ("train.shuffle_buffer=7", r"train.shuffle_buffer \d+ -> 7"),
         ("accelerator.precision=bfloat16", "accelerator.precision float32 -> bfloat16"),
         ("dataset.synthetic.seed=1", "dataset.synthetic.seed 2020 -> 1"),
     ],

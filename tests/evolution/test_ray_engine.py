@@ -9,11 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 import ray
+from ray.exceptions import RayTaskError
 from search_doubles import Trainer, make_params, pretend_to_train
 
-from evopose2d.errors import ConfigError, DataError, SearchError
+from evopose2d.errors import ConfigError, DataError, SearchError, TrainingError
 from evopose2d.evolution.engine import Lost, ParentWeights, Trained
-from evopose2d.evolution.ray_engine import _fitting
+from evopose2d.evolution.ray_engine import RayEngine, _fitting
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.worker import work, worker_environment
 from evopose2d.evolution.workers import ray_workers
@@ -112,6 +113,23 @@ def test_more_than_the_machine_has_is_refused(tmp_path, spec, importable):
         ray_workers(make_params(tmp_path, "evolve.gpus=9"), Trainer(tmp_path)) as engine,
     ):
         engine.submit(spec, None)
+
+
+@pytest.mark.parametrize(
+    ("cause", "mendable"),
+    [(DataError("no records"), True), (TrainingError("the loss became nan"), False), (ValueError("odd"), False)],
+)
+def test_only_what_every_individual_would_fail_by_can_be_mended(tmp_path, monkeypatch, cause, mendable):
+    def fail(reference):
+        raise RayTaskError("work", "a traceback", cause)
+
+    monkeypatch.setattr(ray, "get", fail)
+    monkeypatch.setattr(ray, "wait", lambda references, **options: (references, []))
+    engine = RayEngine(make_params(tmp_path), Trainer(tmp_path))
+    engine._running["reference"] = 5
+    (lost,) = engine.wait(0.0)
+    assert (lost.number, lost.mendable) == (5, cause if mendable else None)
+    assert str(cause) in lost.error
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path, spec):

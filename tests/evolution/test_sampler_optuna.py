@@ -108,6 +108,11 @@ def test_an_ordinary_objective_can_suggest_genes_and_more():
     assert runs[0] == runs[1]
 
 
+def test_parameters_of_one_trial_are_drawn_apart():
+    trial = optuna.create_study(sampler=EvolutionSampler(SPACE, **OPTIONS)).ask()
+    assert len({trial.suggest_float(name, 0, 1) for name in ("learning_rate", "weight_decay", "dropout")}) == 3
+
+
 def test_parallel_threads_never_get_the_same_genotype():
     sampler = EvolutionSampler(SPACE, parents=1, schedule="steady-state")
     study = optuna.create_study(sampler=sampler)

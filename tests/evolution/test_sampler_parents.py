@@ -13,6 +13,7 @@ from evopose2d.evolution.sampler import (
     Individual,
     NotReadyError,
     State,
+    proposal,
     propose,
     ready,
     select,
@@ -38,6 +39,15 @@ def test_steady_state_takes_the_best_so_far_and_never_waits():
     grandchild = propose(history, 5, options)
     assert (grandchild.parent, grandchild.generation) == (2, 2)
     assert propose(history, 6, options).parent == 0
+
+
+def test_steady_state_gives_a_number_left_without_genes_a_parent_of_lower_number():
+    options = EvolutionSettings(SPACE, parents=1, schedule="steady-state")
+    history, _ = searched(options, [0.5])
+    history.record_without_genotype(1, finished=False)
+    history.record(settled(propose(history, 2, options), 0.1))
+    assert propose(history, 3, options).parent == 2
+    assert propose(history, 1, options).parent == 0
 
 
 def test_what_is_remembered_is_forgotten_when_it_is_no_longer_true():
@@ -100,6 +110,25 @@ def test_with_aging_chance_decides_who_competes():
     assert [propose(again, number, options).parent for number in range(5, 65)] == parents
     otherwise = replace(options, seed=1)
     assert [propose(again, number, otherwise).parent for number in range(5, 65)] != parents
+
+
+def test_a_tournament_and_the_mutation_after_it_draw_apart(monkeypatch):
+    states = []
+
+    def watch(name):
+        real = getattr(proposal, name)
+
+        def watched(*arguments):
+            states.append(arguments[3].bit_generator.state["state"]["state"])
+            return real(*arguments)
+
+        monkeypatch.setattr(proposal, name, watched)
+
+    watch("tournament")
+    watch("mutate")
+    options = EvolutionSettings(SPACE, schedule="steady-state", selection="aging", population=3, tournament=2)
+    propose(History(MEASURED), 5, options)
+    assert len(set(states)) == 2
 
 
 @pytest.mark.parametrize(

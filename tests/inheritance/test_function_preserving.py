@@ -12,6 +12,7 @@ from tests.inheritance.specimens import (
 
 from evopose2d.inheritance import inherit
 from evopose2d.inheritance.layers import layer_shapes
+from evopose2d.inheritance.statistics import walk
 
 SMALLER, EQUAL, LARGER = -1, 0, 1
 CHANGES = (SMALLER, EQUAL, LARGER)
@@ -101,6 +102,17 @@ def test_new_channels_are_random_and_unread():
     assert (projected[:, :, 240:] == 0).all()
 
 
+def test_the_normalisation_of_new_channels_starts_at_what_they_give():
+    child = _spec(outputs=LARGER)
+    weights = _child(_spec(), child)
+    given = {convolution.norm: features for convolution, _, features in walk(child, weights)}
+
+    for norm, new in (("block3a_project_bn", np.s_[40:]), ("block4a_expand_bn", np.s_[240:])):
+        assert len(weights[norm]["moving_variance"][new]) > 0
+        np.testing.assert_allclose(weights[norm]["moving_variance"][new], given[norm].variance[new], rtol=1e-5)
+        np.testing.assert_allclose(weights[norm]["moving_mean"][new], given[norm].mean[new], rtol=1e-4, atol=1e-6)
+
+
 def test_new_repeat_is_an_identity_that_can_learn():
     parent, child = _spec(), _spec(repeats=LARGER)
     weights = _child(parent, child)
@@ -133,6 +145,17 @@ def test_constant_channel_can_be_lost():
 
     gamma = parent_weights["block3a_project_bn"]["gamma"]
     np.testing.assert_array_equal(weights["block3a_project_bn"]["gamma"], np.delete(gamma, np.s_[8:16]))
+
+
+def test_what_a_block_gives_is_made_greater_than_the_skip_connection_it_gained():
+    genes = [[3, 1, 2, 1], [3, 1, 3, 2], [5, 1, 4, 1], [3, 2, 5, 1]]
+    parent = spec_of(genes)
+    genes[1][2] = 4
+    own = trained_weights(parent, seed=0)["block3a_project_bn"]
+    received = _child(parent, spec_of(genes))["block3a_project_bn"]
+
+    for name in ("gamma", "beta"):
+        np.testing.assert_allclose(received[name], 4 * own[name], rtol=1e-6)
 
 
 def test_gained_skip_connection_changes_little():

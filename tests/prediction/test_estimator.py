@@ -3,9 +3,10 @@ import sys
 
 import numpy as np
 import pytest
-from tests.prediction.conftest import colour_model, picture_of
+from tests.prediction.conftest import INPUT_SHAPE, colour_model, picture_of
 
 import evopose2d
+from evopose2d.data.geometry import crop, crop_matrices
 from evopose2d.errors import ConfigError, DataError, WeightsError
 from evopose2d.prediction.estimator import PoseEstimator
 
@@ -35,6 +36,25 @@ def test_images_share_batches_and_get_what_each_gets_alone(estimator):
     for picture, given, poses in zip(pictures[1:], boxes[1:], together[1:], strict=True):
         np.testing.assert_allclose(poses.keypoints, estimator(picture, given).keypoints, atol=1e-4)
     np.testing.assert_allclose(together[0].scores * 2, estimator(pictures[0], BOXES[:1]).scores, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("coordinates", "centred"), [("original", False), ("exact", False), ("udp", True)])
+def test_crops_are_placed_as_the_coordinates_say(coordinates, centred):
+    estimator = PoseEstimator(colour_model(), coordinates=coordinates)
+    image = picture_of([LEFT])
+
+    (cut,), matrices = estimator.crops(image, BOXES[:1])
+
+    np.testing.assert_array_equal(matrices, crop_matrices(np.array(BOXES[:1], float), INPUT_SHAPE, centred=centred))
+    np.testing.assert_array_equal(cut, crop(image, matrices[0], INPUT_SHAPE))
+
+
+def test_who_fills_a_batch_up_takes_nobodys_place(estimator):
+    crops, _ = estimator.crops(picture_of([LEFT, RIGHT]), [*BOXES, (60, 30, 200, 160)])
+
+    together = estimator.predict_crops(crops)
+
+    np.testing.assert_array_equal(together, np.concatenate([estimator.predict_crops(each[None]) for each in crops]))
 
 
 def test_without_boxes_the_image_is_one_person(estimator):

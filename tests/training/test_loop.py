@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from evopose2d.accelerator import Accelerator
 from evopose2d.errors import DataError, TrainingError
+from evopose2d.networks.drop_connect import DropConnect
 from evopose2d.training.loop import train
 
 _CPU = Accelerator(device="cpu", replicas=1, jit_compile=False)
@@ -55,6 +56,15 @@ def test_resumed_run_ends_as_an_unbroken_one(make_task, tmp_path: Path, finished
         np.testing.assert_array_equal(ours, theirs)
     assert [epoch.loss for epoch in result.epochs] == [epoch.loss for epoch in expected.epochs]
     assert result.best.epoch == expected.best.epoch
+
+
+def test_each_epoch_drops_others(make_task, tmp_path: Path):
+    task = make_task()
+    generators = [layer.seed_generator for layer in task.network.layers if isinstance(layer, DropConnect)]
+    assert generators
+    drawn = []
+    train(task, _CPU, tmp_path, lambda _: drawn.append(tuple(int(each.state[0]) for each in generators)))
+    assert len(set(drawn)) == 4
 
 
 def test_finished_run_is_not_trained_again(make_task, tmp_path: Path):
