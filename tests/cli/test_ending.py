@@ -37,7 +37,9 @@ def app():
     assert "goes on where it stopped" in finished.stderr
 
 
-@pytest.mark.parametrize(("ends", "status"), [("pass", 0), ("sys.exit()", 0), ("sys.exit(3)", 3), ("1 / 0", 1)])
+@pytest.mark.parametrize(
+    ("ends", "status"), [("pass", 0), ("sys.exit()", 0), ("sys.exit(3)", 3), ("sys.exit('x')", 1), ("1 / 0", 1)]
+)
 def test_status_and_what_was_said_are_those_of_python(ends: str, status: int):
     finished = _run(f"""
 def app():
@@ -47,7 +49,7 @@ def app():
 """)
     assert finished.returncode == status
     assert finished.stdout == "a resulta library's handler\n"
-    assert ("ZeroDivisionError" in finished.stderr) == (status == 1)
+    assert ("ZeroDivisionError" in finished.stderr) == (ends == "1 / 0")
 
 
 def test_a_result_that_cannot_be_written_is_a_failure():

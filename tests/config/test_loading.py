@@ -101,6 +101,13 @@ def test_crops_must_cover_the_training_and_whole_images_always_do(params_file: P
         assert word in message
 
 
+def test_half_body_crops_need_an_upper_body(params_file: Path):
+    half = "train.augmentation.half_body_probability=0.3"
+    load_params(params_file, [half])
+    with pytest.raises(ConfigError, match=r"half_body_probability: must be 0 unless dataset\.upper_body names"):
+        load_params(params_file, ["dataset.upper_body=[]", half])
+
+
 def test_records_are_written_again_for_their_own_keys_alone(project_root: Path):
     stage = yaml.safe_load((project_root / "dvc.yaml").read_text())["stages"]["write_tfrecords"]
     own = {f"write_tfrecords.{item.name}" for item in fields(RecordsConfig)} - {"write_tfrecords.workers"}

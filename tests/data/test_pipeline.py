@@ -85,6 +85,13 @@ def test_each_epoch_has_another_order_across_files(ten, no_augmentation):
     assert len({epoch[0] // 4 for epoch in epochs}) > 1  # files of four
 
 
+def test_files_change_places_where_records_do_not(ten, no_augmentation):
+    order = people_of(batches(ten, no_augmentation, epochs=6, batch_size=5, shuffle_buffer=1))
+    epochs = [tuple(order[start : start + 10]) for start in range(0, 60, 10)]
+    assert len(set(epochs)) > 1
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+
+
 def test_a_resumed_run_gets_the_batches_of_an_unbroken_one(ten):
     unbroken = batches(ten, FULL, epochs=4)
     for first_epoch in (1, 3):

@@ -38,6 +38,8 @@ class Site:
         stalls: for a path, after how many bytes the next answer stops until the test ends.
         statuses: for a path, statuses of the next answers.
         ranges: whether it honours ``Range``.
+        wrong_starts: for a path, from which bytes instead the next answers to ``Range`` go on.
+        lengths: whether it tells how long an answer is.
         requests: (path, ``Range`` header) of each request.
         sent: bytes sent by path.
     """
@@ -48,6 +50,8 @@ class Site:
     stalls: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     ranges: bool = True
+    wrong_starts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    lengths: bool = True
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     stalled: threading.Event = field(default_factory=threading.Event)
@@ -74,8 +78,11 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             if given and start >= len(body):
                 self.send_error(416)
                 return
+            if given and site.wrong_starts[self.path]:
+                start = site.wrong_starts[self.path].pop(0)
             self.send_response(206 if given else 200)
-            self.send_header("Content-Length", str(len(body) - start))
+            if site.lengths:
+                self.send_header("Content-Length", str(len(body) - start))
             if given:
                 self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
             self.end_headers()

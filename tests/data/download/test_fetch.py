@@ -3,6 +3,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import requests
 
 from evopose2d.data.download.fetch import Retry, check_address, fetch_bytes, fetch_file
 from evopose2d.errors import ConfigError, DownloadError
@@ -81,6 +82,14 @@ def test_a_server_that_ignores_ranges_and_always_breaks_off_is_given_up(fetch, s
         fetch()
 
 
+@pytest.mark.parametrize("wrong", [CHUNK, 3 * CHUNK])
+def test_starts_again_with_a_server_that_goes_on_from_another_byte(fetch, site, wrong):
+    site.breaks["/a.zip"] = [2 * CHUNK]
+    site.wrong_starts["/a.zip"] = [wrong]
+    assert fetch().read_bytes() == CONTENTS
+    assert site.asked("/a.zip") == [None, f"bytes={2 * CHUNK}-", None]
+
+
 def test_a_leftover_longer_than_the_file_is_thrown_away(fetch, tmp_path, make):
     make.write(tmp_path / "archives" / "a.zip.part", CONTENTS + b"more")
     assert fetch().read_bytes() == CONTENTS
@@ -108,6 +117,23 @@ def test_another_size_is_refused_before_the_first_byte(fetch, site, tmp_path):
     with pytest.raises(DownloadError, match=f"offers {SIZE} bytes, expected 400000"):
         fetch(size=400_000)
     assert not (tmp_path / "archives" / "a.zip.part").exists()
+
+
+def test_an_answer_of_unknown_length_is_read_a_chunk_beyond_the_size_at_most(fetch, site, tmp_path, monkeypatch):
+    site.lengths = False
+    site.files["/a.zip"] = CONTENTS + bytes(20 * CHUNK)
+    read, taken = requests.Response.iter_content, []
+
+    def counted(response, size):
+        for chunk in read(response, size):
+            taken.append(len(chunk))
+            yield chunk
+
+    monkeypatch.setattr(requests.Response, "iter_content", counted)
+    with pytest.raises(DownloadError, match=f"more than the expected {SIZE} bytes"):
+        fetch()
+    assert SIZE < sum(taken) <= SIZE + CHUNK
+    assert not any((tmp_path / "archives").iterdir())
 
 
 def test_a_right_file_is_not_fetched_again_and_a_wrong_one_is(fetch, site):
