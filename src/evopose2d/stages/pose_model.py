@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
+from omegaconf import MISSING
 
 from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import WeightsError
@@ -50,15 +51,24 @@ def load_pose_model(folder: Path, *, synchronized: bool = False) -> PoseModel:
     """Build the network that a folder describes, with its weights.
 
     Raises:
-        WeightsError: the folder holds no trained network.
+        WeightsError: the folder holds no trained network, or one whose description is damaged.
     """
     try:
         description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(f"{folder / _DESCRIPTION}: no trained network here ({error}); train one first") from None
-    config = ModelConfig(**description["model"])
-    keypoints = KeypointSchema.from_json(description["keypoints"])
-    return build_pose_model(config, keypoints, description["sigma"], folder / _WEIGHTS, synchronized=synchronized)
+    try:
+        config = ModelConfig(**description["model"])
+        keypoints = KeypointSchema.from_json(description["keypoints"])
+        sigma = float(description["sigma"])
+        absent = [name for name, value in vars(config).items() if value == MISSING]
+        if absent:
+            raise KeyError(*absent)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{folder / _DESCRIPTION}: cannot be used ({error!r}), must be as training wrote it; train again"
+        ) from None
+    return build_pose_model(config, keypoints, sigma, folder / _WEIGHTS, synchronized=synchronized)
 
 
 def build_pose_model(
