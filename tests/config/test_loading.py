@@ -66,6 +66,8 @@ def test_params_cannot_be_changed(params_file: Path):
         ("dataset.sigmas=[0.1]", ["dataset.sigmas", "17"]),
         ("dataset.upper_body=[tail]", ["dataset.upper_body", "'tail'"]),
         ("validate.split=test-dev", ["validate.boxes", "detections"]),
+        ("train.epochs=999999999999999999999999", ["train.epochs", "at least 1 and at most 100000"]),
+        ("evolve.child_epochs=100001", ["evolve.child_epochs", "100001", "at most 100000"]),
         ("write_tfrecords.content=both", ["write_tfrecords.content", "'both'", "images, crops"]),
         ("write_tfrecords.crops.quality=0", ["write_tfrecords.crops.quality", "0", "at least 1"]),
         ("train.epochs", ["train.epochs", "key=value"]),

@@ -19,6 +19,8 @@ ARCHITECTURE_KEYS = {
 VARIANTS = {"simple_baseline": ("resnet50", "resnet101", "resnet152"), "hrnet": ("w32", "w48")}
 """Values of ``model.variant`` by architecture."""
 
+_MOST_EPOCHS = 100_000  # seeds of all epochs are drawn before the first
+
 
 def _allowed(
     *,
@@ -141,7 +143,7 @@ class TrainConfig:
     """The ``train`` stage."""
 
     seed: int = _allowed(minimum=0)
-    epochs: int = _allowed(minimum=1)
+    epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
     batch_size: int = _allowed(minimum=1)
     learning_rate: float = _allowed(above=0.0)
     schedule: str = _allowed(choices=("cosine", "piecewise"))
@@ -195,8 +197,8 @@ class EvolveConfig:
     population: int = _allowed(minimum=1)
     tournament: int = _allowed(minimum=1)
     ancestor: list[list[int]] = _allowed()
-    ancestor_epochs: int = _allowed(minimum=1)
-    child_epochs: int = _allowed(minimum=1)
+    ancestor_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
+    child_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
     batch_size: int = _allowed(minimum=1)
     learning_rate: float = _allowed(above=0.0)
     flip_probability: float = _allowed(minimum=0.0, maximum=1.0)

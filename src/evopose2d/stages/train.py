@@ -12,7 +12,7 @@ from evopose2d.config.schema import Params, ValidateConfig
 from evopose2d.data.cache import CropCache
 from evopose2d.data.pipeline import steps_per_epoch, training_dataset
 from evopose2d.data.shards import RecordsInfo, read_info
-from evopose2d.errors import DataError
+from evopose2d.errors import ConfigError, DataError
 from evopose2d.files import digest, write_json
 from evopose2d.networks.build import build_network
 from evopose2d.stages import layout
@@ -39,10 +39,19 @@ def run(params: Params) -> dict[str, Any]:
 
     Returns:
         The best epoch and its figures.
+
+    Raises:
+        ConfigError: the settings do not fit the records.
+        DataError: the records are missing or damaged.
     """
     records = read_info(Path(params.write_tfrecords.root) / "train")
     records.check_keypoints(params.dataset)
     records.check_covered((params.model.input_shape[0], params.model.input_shape[1]), params.train.augmentation)
+    if params.train.batch_size > records.people:
+        raise ConfigError(
+            f"train.batch_size: got {params.train.batch_size}, must be at most {records.people}, the people in "
+            f"{records.folder}"
+        )
     accelerator = prepare(params.accelerator)
     logger.info("computing on %s, %s", accelerator, params.accelerator.precision)
     accelerator.check_batch(params.train.batch_size, "train.batch_size")
