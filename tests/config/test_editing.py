@@ -79,3 +79,12 @@ def test_settings_that_cannot_be_leave_the_file_as_it_is(path: Path):
         set_values(path.with_name("other.yaml"), {"model.genotype": GENOTYPE})
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize(("old", "new"), [("  epochs: ", "  epoch: "), ("  epochs: ", "  # epochs: ")])
+def test_a_mistake_in_the_file_names_the_file(path: Path, old: str, new: str):
+    before = path.read_text().replace(old, new, 1)
+    path.write_text(before)
+    with pytest.raises(ConfigError, match=rf"^{path}: (unknown|missing) key train\.epoch"):
+        set_values(path, {"model.head_channels": 48})
+    assert path.read_text() == before

@@ -66,7 +66,7 @@ def set_values(path: Path, values: Mapping[str, Any]) -> list[Change]:
         yaml.dump(tree, text)
         with replacing(path) as temporary:
             temporary.write_text(text.getvalue(), encoding="utf-8")
-            load_params(temporary)
+            load_params(temporary, known_as=path)
     return changes
 
 

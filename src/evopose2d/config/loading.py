@@ -15,12 +15,13 @@ from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError
 
 
-def load_params(path: Path, overrides: Sequence[str] = ()) -> Params:
+def load_params(path: Path, overrides: Sequence[str] = (), *, known_as: Path | None = None) -> Params:
     """Read, override and check the configuration before any work is done.
 
     Args:
         path: a YAML file that holds every key of every section.
         overrides: ``key=value`` settings that replace values of the file, such as ``train.epochs=3``.
+        known_as: the file that errors name, where ``path`` is to take its place; None: ``path``.
 
     Raises:
         ConfigError: a key is unknown or absent, a value has the wrong type or an impossible value. The message
@@ -28,12 +29,13 @@ def load_params(path: Path, overrides: Sequence[str] = ()) -> Params:
     """
     tree = OmegaConf.structured(Params)
     _thaw(tree)
-    _assign(tree, Params, _read(path), origin=str(path))
+    named = path if known_as is None else known_as
+    _assign(tree, Params, _read(path), origin=str(named))
     for override in overrides:
         _assign(tree, Params, _parse(override), origin="override")
     absent = [key for key in _keys(Params) if OmegaConf.is_missing(*_parent(tree, key))]
     if absent:
-        raise ConfigError(f"{path}: missing key{'s' if absent[1:] else ''} {', '.join(absent)}")
+        raise ConfigError(f"{named}: missing key{'s' if absent[1:] else ''} {', '.join(absent)}")
     params: Params = OmegaConf.to_object(tree)  # type: ignore[assignment]
     check_params(params)
     return params
