@@ -165,9 +165,11 @@ def test_files_of_one_name_do_not_replace_each_other(estimator, photos, tmp_path
     (other / name).write_bytes((photos / name).read_bytes())
 
     boxes = parse_boxes([BOX])
-    run(estimator, PredictTask((photos / name, other / name), lambda picture: boxes, tmp_path / "out"))
+    done = run(estimator, PredictTask((photos / name, other / name), lambda picture: boxes, tmp_path / "out"))
 
     assert files_of(tmp_path / "out") == ["000000000007-2.png", name, "keypoints.json"]
+    assert [result["file_name"] for result in done.results] == [name, name]
+    assert [result["path"] for result in done.results] == [str(photos / name), str(other / name)]
 
 
 def test_an_output_folder_that_cannot_be_is_told_before_the_work(estimator, photos, tmp_path, monkeypatch):

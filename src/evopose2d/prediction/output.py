@@ -37,7 +37,9 @@ def drawn(posed: PosedPicture, schema: KeypointSchema, threshold: float) -> NDAr
 
 
 def results_of(posed: PosedPicture, image_id: int) -> list[dict[str, Any]]:
-    """Return the people in COCO's results format, with the file's name and the box besides.
+    """Return the people in COCO's results format, with the file and the box besides.
+
+    Two files may have one name: the path, as it was given, tells them apart.
 
     Args:
         posed: the picture with its people.
@@ -45,7 +47,7 @@ def results_of(posed: PosedPicture, image_id: int) -> list[dict[str, Any]]:
     """
     people = len(posed.poses.scores)
     entries = coco_results(np.full(people, image_id), posed.poses.keypoints, posed.poses.scores)
-    more: dict[str, Any] = {"file_name": posed.picture.path.name}
+    more: dict[str, Any] = {"file_name": posed.picture.path.name, "path": str(posed.picture.path)}
     if is_video(posed.picture.path):
         more["frame"] = posed.picture.number
     boxes = posed.boxes.places.round(2).tolist()
