@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from evopose2d.errors import ConfigError, DataError
-from evopose2d.prediction.boxes import DetectionFile, parse_boxes, whole_picture
+from evopose2d.prediction.boxes import DetectionFile, GivenBoxes, parse_boxes, whole_picture
 from evopose2d.prediction.sources import Picture
 
 PIXELS = np.zeros((30, 40, 3), np.uint8)
@@ -35,6 +35,23 @@ def test_boxes_of_the_command_line():
 def test_a_box_that_is_none(text):
     with pytest.raises(ConfigError, match="--box: got"):
         parse_boxes([text])
+
+
+def test_boxes_that_a_picture_does_not_reach_are_left_out_with_one_warning(caplog):
+    texts = ["5000,5000,10,10", "39,29,10,10", "40,0,5,5", "-5,-5,5,6", "-5,-5,6,6"]
+    source = GivenBoxes(parse_boxes(texts))
+
+    for frame in range(3):
+        found = source(picture("walk.mp4", frame))
+        assert found.places.tolist() == [[39, 29, 10, 10], [-5, -5, 6, 6]]
+        assert found.scores.tolist() == [1, 1]
+
+    (record,) = caplog.records
+    expected = "--box: got 5000,5000,10,10; 40,0,5,5; -5,-5,5,6, outside the 40 x 30 pixels of walk.mp4; left out there"
+    assert record.getMessage() == expected
+    source(picture("other.jpg"))
+    assert len(caplog.records) == 2
+    assert GivenBoxes(parse_boxes(texts[:1]))(picture("a.jpg")).places.shape == (0, 4)
 
 
 def test_the_whole_picture_is_one_person():

@@ -158,6 +158,19 @@ def test_two_sources_of_boxes_are_one_too_many(photos):
     assert "must be one of them" in str(ended.exception)
 
 
+def test_a_box_outside_of_the_picture_is_nobody(model_folder, photos, tmp_path):
+    name = next(iter(PEOPLE))
+    arguments = ["--model", model_folder, "--output", tmp_path / "out", "--json", "--box", "5000,5000,10,10"]
+
+    ended = command(photos / name, *arguments, "--box", BOX)
+
+    assert ended.exception is None, ended.output
+    (result,) = json.loads((tmp_path / "out" / "keypoints.json").read_text())
+    assert result["bbox"] == [20, 20, 90, 150]
+    command(photos / name, *arguments)
+    assert json.loads((tmp_path / "out" / "keypoints.json").read_text()) == []
+
+
 def test_files_of_one_name_do_not_replace_each_other(estimator, photos, tmp_path):
     other = tmp_path / "more"
     other.mkdir()

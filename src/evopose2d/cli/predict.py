@@ -85,11 +85,10 @@ def _box_source(
     threshold: float,
     files: list[Path],
 ) -> "BoxSource":
-    from evopose2d.prediction.boxes import DetectionFile, parse_boxes, whole_picture
+    from evopose2d.prediction.boxes import DetectionFile, GivenBoxes, parse_boxes, whole_picture
 
     if box:
-        boxes = parse_boxes(box)
-        return lambda picture: boxes
+        return GivenBoxes(parse_boxes(box))
     if detections is not None:
         return DetectionFile(detections, files, annotations=annotations, threshold=threshold)
     if detector is not None:

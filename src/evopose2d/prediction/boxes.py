@@ -1,5 +1,6 @@
 """Where people stand: boxes from a file, from the user, from a detector, or the whole image."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,8 @@ from evopose2d.errors import ConfigError, DataError
 from evopose2d.prediction.sources import Picture, is_video
 
 _PERSON = 1  # COCO's category
+
+logger = logging.getLogger(__name__)
 
 
 class Boxes(NamedTuple):
@@ -52,6 +55,31 @@ def parse_boxes(texts: Sequence[str]) -> Boxes:
             raise ConfigError(f"--box: got {text!r}, must be x,y,width,height in pixels, the last two above 0")
         places.append(place)
     return Boxes(np.array(places), np.ones(len(places)))
+
+
+class GivenBoxes:
+    """The same boxes for every picture; one that a picture does not reach is left out there, with a warning a file.
+
+    Args:
+        boxes: the boxes.
+    """
+
+    def __init__(self, boxes: Boxes) -> None:
+        self._boxes = boxes
+        self._warned: set[Path] = set()  # a video says it once, not of each frame
+
+    def __call__(self, picture: Picture) -> Boxes:
+        """Return the boxes that have pixels in common with the picture."""
+        height, width = picture.pixels.shape[:2]
+        x, y, box_width, box_height = self._boxes.places.T
+        touches = (x < width) & (y < height) & (x + box_width > 0) & (y + box_height > 0)
+        if not touches.all() and picture.path not in self._warned:
+            self._warned.add(picture.path)
+            outside = "; ".join(",".join(f"{number:g}" for number in place) for place in self._boxes.places[~touches])
+            logger.warning(
+                "--box: got %s, outside the %d x %d pixels of %s; left out there", outside, width, height, picture.path
+            )
+        return Boxes(self._boxes.places[touches], self._boxes.scores[touches])
 
 
 class DetectionFile:
