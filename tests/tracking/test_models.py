@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
@@ -42,6 +43,20 @@ def test_a_model_that_was_not_logged_whole_gives_way_to_one_that_is(config, clie
     (model,) = client.search_logged_models([champion.experiment])
     (version,) = client.search_model_versions("name = 'tests-champion'")
     assert model.model_uri == version.source != broken.model_uri
+
+
+def test_a_model_that_another_process_logged_is_registered(config, client, champion, tmp_path):
+    logging(client, champion)(champion.logged_tags)
+
+    def log(tags: dict[str, str]) -> str:
+        raise AssertionError("it is logged already")
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'elsewhere.db'}")  # as in a process that has logged nothing yet
+    try:
+        assert register(config, champion, log) == "1"
+    finally:
+        mlflow.set_tracking_uri(before)
 
 
 def test_the_alias_stays_with_the_newest_when_an_older_champion_is_looked_up(config, client, champion):

@@ -112,9 +112,10 @@ def register(config: TrackingConfig, champion: Champion, log: Callable[[dict[str
     client = connect(config)
     if (version := registered_version(client, champion)) is not None:
         return version
+    # MLflow looks a logged model up where its own address says, whatever the client's is.
+    mlflow.set_tracking_uri(client.tracking_uri)
     model = _logged(client, champion)
     if model is None:
-        mlflow.set_tracking_uri(client.tracking_uri)
         with mlflow.start_run(run_id=champion.run_id, log_system_metrics=False):
             model_id = log(champion.logged_tags)
         model = client.get_logged_model(model_id)
