@@ -1,6 +1,7 @@
 """The subcommands that look at a search, on one that runs in a second."""
 
 import json
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -189,3 +190,11 @@ def test_next_steps_are_commands_to_copy():
     other = next_steps(Path("other.yaml"), ["evolve.root=a"], "a", None, [])
     assert "evopose2d evolve best --params other.yaml evolve.root=a --write" in other
     assert other.endswith("evopose2d sync --params other.yaml evolve.root=a")
+    blank = next_steps(Path("my settings.yaml"), ["evolve.root=ä b"], "ä b", None, [])
+    assert shlex.split(blank.splitlines()[-1])[2:] == ["--params", "my settings.yaml", "evolve.root=ä b"]
+
+
+def test_best_takes_a_number_or_a_count(project: Path):
+    refused = invoke("evolve", "best", "--number", "0", "--count", "2")
+    assert isinstance(refused.exception, ConfigError)
+    assert "--count: got 2" in str(refused.exception)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,6 +77,8 @@ def best(
 ) -> None:
     """Print the best individual's genotype as settings, or write it into the settings file."""
     settings = load_settings(params, overrides, more)
+    if number is not None and count != 1:
+        raise ConfigError(f"--count: got {count}, must be 1 with --number, which names one individual")
     if (write or model) and count != 1:
         option = "--write" if write else "--model"
         raise ConfigError(f"--count: got {count}, must be 1 with {option}; name one with --number")
@@ -134,7 +137,8 @@ def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | 
         server: the command that serves MLflow's pages; None where a server does.
         pages: addresses of the search's pages; none where MLflow did not answer.
     """
-    where = ("" if params == PARAMS_FILE else f" --params {params}") + (f" evolve.root={root}" if overrides else "")
+    options = [] if params == PARAMS_FILE else ["--params", str(params)]
+    where = "".join(f" {shlex.quote(part)}" for part in [*options, *([f"evolve.root={root}"] if overrides else [])])
     lines = [
         "",
         "train the best in full, from its weights or from scratch:",
