@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import OperationalError
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.tracking.connection import (
@@ -66,6 +67,7 @@ def test_an_experiment_is_made_once_and_opens_on_its_runs(mlflow_uri: str):
     [
         ("sqlite:///mlflow.db", "http://127.0.0.1:5000", "mlflow ui"),
         ("sqlite:///other.db", "http://127.0.0.1:5000", "mlflow ui --backend-store-uri sqlite:///other.db"),
+        ("sqlite:////a b/m.db", "http://127.0.0.1:5000", "mlflow ui --backend-store-uri 'sqlite:////a b/m.db'"),
         ("https://me:secret@tracking.example/", "https://tracking.example", None),
     ],
 )
@@ -90,6 +92,13 @@ def test_a_database_that_is_locked_is_told_in_one_line(mlflow_uri: str, tmp_path
         connect(TrackingConfig(uri=f"{mlflow_uri}?timeout=0.1", experiment="tests", log_model=False))
     locked.close()
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("statement", [None, "SELECT experiments.name FROM experiments"])
+def test_what_sqlalchemy_appends_is_left_out(statement: str | None):
+    error = OperationalError(statement, None, sqlite3.OperationalError("database is locked"))
+    assert "Background on this error" in str(error)
+    assert one_line(error) == "(sqlite3.OperationalError) database is locked"
 
 
 @pytest.mark.parametrize("retries", ["0", "1"])

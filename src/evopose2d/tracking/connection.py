@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ _SQLITE = "sqlite:///"
 _DEFAULT_DATABASE = "sqlite:///mlflow.db"
 _LOCAL_PAGE = "http://127.0.0.1:5000"
 _LONGEST_MESSAGE = 300
-_STATEMENT = " [SQL: "  # from here on SQLAlchemy repeats what it asked the database
+_APPENDED = re.compile(r" (\[SQL: |\(Background on this error at: ).*")  # by SQLAlchemy: what it asked the database
 # Where MLflow logs at length, with a traceback, what it raises besides.
 _DATABASE_LOG = "mlflow.store.db.utils"
 
@@ -104,7 +105,11 @@ def server_command(uri: str) -> str | None:
     """Give the command that serves a tracking address to a browser; None where a server does already."""
     if uri.startswith("http"):
         return None
-    return "mlflow ui" if uri == _DEFAULT_DATABASE else f"mlflow ui --backend-store-uri {without_password(uri)}"
+    return (
+        "mlflow ui"
+        if uri == _DEFAULT_DATABASE
+        else f"mlflow ui --backend-store-uri {shlex.quote(without_password(uri))}"
+    )
 
 
 @contextlib.contextmanager
@@ -137,7 +142,7 @@ def _waited_in_vain(error: BaseException | None) -> bool:
 def one_line(error: Exception) -> str:
     """Give an error's message in one line, without the password that an address may hold."""
     message = " ".join(str(error).split())
-    return without_password(message.partition(_STATEMENT)[0])[:_LONGEST_MESSAGE]
+    return without_password(_APPENDED.sub("", message))[:_LONGEST_MESSAGE]
 
 
 def without_password(address: str) -> str:
