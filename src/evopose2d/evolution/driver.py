@@ -128,11 +128,12 @@ class Driver:
             history = read_history(self._study, self._sampler.settings)
         told = [each.number for each in history.individuals if each.state is not State.RUNNING]
         if told:
-            logger.info("going on after %d finished individuals", len(told))
             self._tracking.reconcile(told)
             self._estimate.learn(self._store.read_result(told[-1]))
         for individual in history.individuals:
             self._take_up(individual)
+        if self._done():  # with those whose result was written when the plug was pulled, but that were not told of
+            logger.info("going on after %d finished individuals", self._done())
 
     def _at_end(self) -> bool:
         return not self._queue and (len(self._individuals) >= self._total or bool(self._end_reason))
