@@ -1,5 +1,6 @@
 """Processes that a test started, found by an environment variable that they inherit; any may end at any moment."""
 
+import time
 from contextlib import suppress
 
 import psutil
@@ -32,3 +33,19 @@ def listening_addresses(processes: list[psutil.Process]) -> set[str]:
             connections = process.net_connections("inet")
             addresses |= {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
     return addresses
+
+
+def ended(pid: int) -> bool:
+    """Tell whether a process has come to its end."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until_ended(pid: int) -> None:
+    """Wait for a process that is about to be killed."""
+    deadline = time.monotonic() + 60
+    while not ended(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,10 +1,9 @@
 import signal
 import subprocess
 import sys
-import time
 
-import psutil
 import pytest
+from process_marks import wait_until_ended
 
 from evopose2d.evolution.guardian import Guardian, marked_processes
 
@@ -37,20 +36,6 @@ try:
 finally:
     done.set()
 """
-
-
-def ended(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def wait_until_ended(pid: int) -> None:
-    deadline = time.monotonic() + 60
-    while not ended(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from evopose2d.evolution.stopping import stop_on_signals
+from evopose2d.evolution.stopping import sigterm_interrupts, stop_on_signals
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
@@ -33,3 +33,10 @@ def test_a_signal_that_is_ignored_stays_so(ignored: signal.Signals):
         assert signal.getsignal(ignored) == signal.SIG_IGN
     assert not stop.requested
     assert signal.getsignal(ignored) == signal.SIG_IGN
+
+
+def test_sigterm_breaks_off_as_ctrl_c_does():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), sigterm_interrupts():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before

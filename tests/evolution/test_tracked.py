@@ -18,11 +18,13 @@ from mlflow import MlflowClient
 from search_doubles import InlineEngine, Trainer, make_params, trained
 
 from evopose2d.errors import Interrupted, SearchError
+from evopose2d.evolution import champion as champion_module
 from evopose2d.evolution import recorder as recorder_module
 from evopose2d.evolution import records as records_module
+from evopose2d.evolution import registration, tracked
 from evopose2d.evolution import report as report_module
-from evopose2d.evolution import tracked
 from evopose2d.evolution.archive import read_search
+from evopose2d.evolution.finished_network import FinishedNetwork
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.recorder import SearchRecorder
 from evopose2d.evolution.store import SearchStore
@@ -288,6 +290,33 @@ def test_a_search_that_is_stopped_is_seen_as_such(params, tmp_path, monkeypatch)
     with pytest.raises(Interrupted):
         tracked.run(params)
     assert runs_of(params.tracking.uri, "search")[0].info.status == "KILLED"
+
+
+@pytest.mark.usefixtures("raising_interrupts")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_the_champion_is_registered_is_seen_as_such(params, tmp_path, monkeypatch, sent):
+    registered, real = [], subprocess.run
+
+    def press(command, **options):
+        if registration.__name__ not in command:
+            return real(command, **options)
+        registered.append(command)
+        os.kill(os.getpid(), sent)
+        return time.sleep(60)
+
+    settings = [each for each in SETTINGS if "log_model" not in each]
+    registering = make_params(tmp_path, *settings, "tracking.log_model=true", f"tracking.uri={params.tracking.uri}")
+    with monkeypatch.context() as stopping:
+        stopping.setattr(champion_module, "finished_network", lambda *_: FinishedNetwork(params.model, None, 1.0, ""))
+        stopping.setattr(subprocess, "run", press)
+        stopping.setattr(registration.RegistrationRequest, "to_json", lambda _: "{}")
+        for run_or_sync in (partial(run, registering, tmp_path), partial(tracked.sync, registering)):
+            with pytest.raises(KeyboardInterrupt):
+                run_or_sync()
+            assert runs_of(params.tracking.uri, "search")[0].info.status == "KILLED"
+    assert len(registered) == 2
+    run(params, tmp_path)
+    check_all_is_there(params.tracking.uri, tmp_path)
 
 
 def test_a_project_starts_the_search_and_another_goes_on_with_it(params, tmp_path, monkeypatch):

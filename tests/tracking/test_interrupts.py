@@ -71,6 +71,27 @@ def test_a_second_one_is_heard_at_once(noted: list[int]):
     assert noted == [signal.SIGINT]
 
 
+def test_sigterm_waits_where_something_answers_it(noted: list[int]):
+    before = signal.signal(signal.SIGTERM, lambda number, frame: noted.append(number))
+    try:
+        with held_interrupts():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert noted == []
+        assert noted == [signal.SIGTERM]
+        with held_interrupts():
+            os.kill(os.getpid(), signal.SIGTERM)
+            _press()
+            assert noted == [signal.SIGTERM, signal.SIGINT]
+        assert noted == [signal.SIGTERM, signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_what_the_system_does_at_a_sigterm_stays(noted: list[int]):
+    with held_interrupts():
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
 def test_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

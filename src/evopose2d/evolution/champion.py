@@ -9,6 +9,7 @@ from evopose2d.config.schema import Params
 from evopose2d.errors import DataError
 from evopose2d.evolution.archive import SearchArchive
 from evopose2d.evolution.finished_network import finished_network
+from evopose2d.evolution.guardian import Guardian
 from evopose2d.evolution.registration import RegistrationRequest, service_of
 from evopose2d.tracking.models import Champion, registered_version
 from evopose2d.tracking.search_runs import SearchRuns
@@ -22,20 +23,23 @@ _NOT_INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NA
 _PATIENCE = 1800.0  # seconds; a network of hundreds of megabytes may go to a distant store
 
 
-def register_champion(params: Params, archive: SearchArchive, runs: SearchRuns) -> None:
-    """Log and register the best individual's network, unless that has been done; a failure is a warning.
+def champion_to_register(params: Params, archive: SearchArchive, runs: SearchRuns) -> RegistrationRequest | None:
+    """Look for what is to be registered of a search.
 
     Args:
         params: for where to log, and for where the records lie.
         archive: the search.
         runs: the search in MLflow.
 
+    Returns:
+        The best individual's network; None where it is registered, or cannot be, of which a warning tells.
+
     Raises:
         MlflowException, SQLAlchemyError, OSError: MLflow does not answer.
     """
     best = archive.best(1)
     if not best or best[0].number not in archive.results:
-        return
+        return None
     result = archive.results[best[0].number]
     champion = Champion(
         name=REGISTERED_NAME,
@@ -48,31 +52,29 @@ def register_champion(params: Params, archive: SearchArchive, runs: SearchRuns) 
         f"{result.parameters / 1e6:.2f} M parameters.",
     )
     if all(registered_version(runs.client, each) is not None for each in (champion, service_of(champion))):
-        return
+        return None
     try:
         network = finished_network(params, archive, result)
     except DataError as error:
         logger.warning("the champion has not been registered: %s", error)
-        return
-    request = RegistrationRequest(params.tracking, champion, network)
-    logger.info("registering the champion, individual %d", result.number)
-    _run(request)
+        return None
+    return RegistrationRequest(params.tracking, champion, network)
 
 
-def _run(request: RegistrationRequest) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    # It needs no device, and must not take one.
-    environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+def register_champion(request: RegistrationRequest) -> None:
+    """Log and register a champion; a failure is a warning. Its process ends with this one, however that ends."""
+    logger.info("registering the champion, individual %d", request.champion.individual)
     try:
-        finished = subprocess.run(
-            [sys.executable, "-m", _MODULE],
-            input=request.to_json(),
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PATIENCE,
-        )
+        with Guardian():
+            finished = subprocess.run(
+                [sys.executable, "-m", _MODULE],
+                input=request.to_json(),
+                env=_environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_PATIENCE,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         logger.warning("the champion has not been registered: %s", error)
         return
@@ -81,3 +83,9 @@ def _run(request: RegistrationRequest) -> None:
         logger.warning("the champion has not been registered: %s", said[-1])
     else:
         logger.info("registered as %s, version %s", request.champion.name, finished.stdout.split()[-1])
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    # It needs no device, and must not take one.
+    return inherited | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -40,6 +40,20 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 
 @contextlib.contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Have SIGTERM break off as Ctrl-C does, by ``KeyboardInterrupt``, so that what follows that follows both.
+
+    To be entered from the main thread.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _answered_by(interrupt, (signal.SIGTERM,)):
+        yield
+
+
+@contextlib.contextmanager
 def _answered_by(answer: Callable[[int, FrameType | None], None], signals: Iterable[signal.Signals]) -> Iterator[None]:
     """Have signals answered, those that are ignored left out, and put back what answered them before."""
     heard = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]

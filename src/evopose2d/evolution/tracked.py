@@ -10,9 +10,10 @@ from evopose2d.config.schema import Params
 from evopose2d.errors import Interrupted
 from evopose2d.evolution import search
 from evopose2d.evolution.archive import SearchArchive, read_search
-from evopose2d.evolution.champion import register_champion
+from evopose2d.evolution.champion import champion_to_register, register_champion
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.recorder import SearchRecorder
+from evopose2d.evolution.stopping import sigterm_interrupts
 from evopose2d.evolution.store import SearchStore
 from evopose2d.tracking.connection import TrackingError, answering, server_command
 from evopose2d.tracking.search_runs import SearchRuns
@@ -37,24 +38,28 @@ class Outcome:
 def run(params: Params, **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as search.run takes them
     """Run a search, or go on with it, and track it; MLflow never stops or delays it.
 
+    To be called from the main thread.
+
     Args:
         params: all settings.
         stand_ins: engine and store, passed on to :func:`search.run`.
 
     Raises:
         EvoPoseError: as :func:`search.run`.
+        KeyboardInterrupt: the user broke it off after the search itself; MLflow knows.
     """
     recorder = SearchRecorder(params.tracking, Path(params.evolve.root), os.environ.get("MLFLOW_RUN_ID"))
-    try:
-        rows = search.run(params, recorder, **stand_ins)
-    except BaseException as error:
-        recorder.stop("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
-        raise
-    with driver_lock(SearchStore(Path(params.evolve.root)).lock_path):
+    with sigterm_interrupts():
         try:
-            finish(params, recorder)
-        except TrackingError as error:
-            logger.warning("%s; `evopose2d sync` fills in what MLflow lacks", error)
+            rows = search.run(params, recorder, **stand_ins)
+        except BaseException as error:
+            recorder.stop("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
+            raise
+        with driver_lock(SearchStore(Path(params.evolve.root)).lock_path):
+            try:
+                finish(params, recorder)
+            except TrackingError as error:
+                logger.warning("%s; `evopose2d sync` fills in what MLflow lacks", error)
     return Outcome(rows, recorder.runs)
 
 
@@ -78,7 +83,7 @@ def sync(params: Params) -> dict[str, Any]:
     root = Path(params.evolve.root)
     archive = read_search(root)
     recorder = SearchRecorder(params.tracking, root, quiet=True)
-    with driver_lock(SearchStore(root).lock_path):
+    with sigterm_interrupts(), driver_lock(SearchStore(root).lock_path):
         before = recorder.recorded()
         finish(params, recorder)
     assert recorder.runs is not None  # finish has opened them
@@ -97,24 +102,34 @@ def finish(params: Params, recorder: SearchRecorder) -> None:
 
     Raises:
         TrackingError: MLflow does not answer, or does not take a record.
+        KeyboardInterrupt: the user broke it off; the search's run has been ended as killed.
     """
-    archive = read_search(Path(params.evolve.root))
-    recorder.catch_up(archive.finished)
-    if recorder.missing or recorder.runs is None or recorder.silent:
-        lacking = f"; {len(recorder.missing)} of {len(archive.finished)} individuals are not in MLflow"
-        raise TrackingError(f"{recorder.error or 'MLflow does not answer'}{lacking if recorder.missing else ''}")
-    with answering():
+    try:
+        archive = read_search(Path(params.evolve.root))
+        recorder.catch_up(archive.finished)
+        if recorder.missing or recorder.runs is None or recorder.silent:
+            lacking = f"; {len(recorder.missing)} of {len(archive.finished)} individuals are not in MLflow"
+            raise TrackingError(f"{recorder.error or 'MLflow does not answer'}{lacking if recorder.missing else ''}")
         _end(params, archive, recorder, recorder.runs)
+    except KeyboardInterrupt:
+        recorder.stop("KILLED")
+        raise
 
 
 def _end(params: Params, archive: SearchArchive, recorder: SearchRecorder, runs: SearchRuns) -> None:
-    runs.refresh()
     status = "FINISHED" if archive.complete else "KILLED"
     shown = {"individuals": str(len(archive.finished)), "failed": str(len(archive.failures))}
-    own = runs.own()
-    if own.info.status != status or shown.items() - own.data.tags.items():
-        recorder.show(archive)
-    if archive.complete and params.tracking.log_model:
-        register_champion(params, archive, runs)
-    runs.describe(tags=shown)
-    runs.end(status)
+    request = None
+    with answering():
+        runs.refresh()
+        own = runs.own()
+        if own.info.status != status or shown.items() - own.data.tags.items():
+            recorder.show(archive)
+        if archive.complete and params.tracking.log_model:
+            request = champion_to_register(params, archive, runs)
+    if request is not None:
+        # Takes a minute or more, in a process that Ctrl-C may end at any moment: here it is not held back.
+        register_champion(request)
+    with answering():
+        runs.describe(tags=shown)
+        runs.end(status)

@@ -6,32 +6,35 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextlib.contextmanager
 def held_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back until the block has ended; a second one breaks the block off.
+    """Hold Ctrl-C and SIGTERM back until the block has ended; a second one breaks the block off.
 
-    What is set to answer Ctrl-C does so then. Where Ctrl-C is ignored, or in another thread than the main one, which
-    alone hears it, nothing changes.
+    What is set to answer them does so then. Where one is ignored, or ends the process as the system has it, or in
+    another thread than the main one, which alone hears them, nothing changes.
     """
-    answer = signal.getsignal(signal.SIGINT)
-    if not callable(answer) or threading.current_thread() is not threading.main_thread():
+    answers = {number: answer for number in _SIGNALS if callable(answer := signal.getsignal(number))}
+    if not answers or threading.current_thread() is not threading.main_thread():
         yield
         return
-    held = False
+    held: list[int] = []
 
     def hold(number: int, frame: FrameType | None) -> None:
-        nonlocal held
         if held:
-            held = False
-            answer(number, frame)
+            held.clear()
+            answers[signal.Signals(number)](number, frame)
         else:
-            held = True
+            held.append(number)
 
-    signal.signal(signal.SIGINT, hold)
+    for number in answers:
+        signal.signal(number, hold)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, answer)
-        if held:
-            answer(signal.SIGINT, None)
+        for number, answer in answers.items():
+            signal.signal(number, answer)
+        for first in held:
+            answers[signal.Signals(first)](first, None)
