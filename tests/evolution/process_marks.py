@@ -1,9 +1,21 @@
 """Processes that a test started, found by an environment variable that they inherit; any may end at any moment."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
+
+SLEEPER = """
+import os, pathlib, time
+pathlib.Path("begun").write_text(str(os.getpid()))
+os.rename("begun", "pid")
+time.sleep(300)
+"""
 
 
 def marked(variable: str, value: object) -> list[psutil.Process]:
@@ -49,3 +61,19 @@ def wait_until_ended(pid: int) -> None:
     while not ended(pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def check_sleeper_ends_with(driver: str, folder: Path, sent: signal.Signals) -> None:
+    """Run code that starts ``SLEEPER`` in a folder from which modules are imported too, and end it by a signal."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", driver],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+        stderr=subprocess.DEVNULL,
+    )
+    while not (folder / "pid").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(sent)
+    process.communicate()
+    wait_until_ended(int((folder / "pid").read_text()))

@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -18,6 +20,20 @@ with driver_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from evopose2d.errors import SearchError
+from evopose2d.evolution.lock import driver_lock
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    with driver_lock(Path(sys.argv[1])):
+        print("held")
+except SearchError as error:
+    print(error)
+"""
+AFTER = "; once that is mended, the same command goes on from here\n"
 
 
 @pytest.fixture
@@ -65,4 +81,19 @@ def test_the_lock_can_be_taken_again(lock):
 def test_a_holder_that_has_not_signed_yet_is_another_process(lock, holder):
     lock.write_text("")
     with pytest.raises(SearchError, match="another process runs this search"), driver_lock(lock):
+        pass
+
+
+def test_a_disk_that_takes_no_more_is_told_in_one_line(lock):
+    refused = subprocess.run([sys.executable, "-c", FULL_DISK, str(lock)], capture_output=True, text=True)
+    assert refused.stdout == f"{lock}: cannot be written (File too large)" + AFTER
+    assert refused.stderr == ""
+
+
+def test_a_file_system_without_locks_is_told_in_one_line(lock, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(SearchError, match=r"driver\.lock: cannot be written \(No locks available\)"), driver_lock(lock):
         pass

@@ -1,8 +1,10 @@
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from process_marks import SLEEPER, check_sleeper_ends_with
 from search_doubles import PARAMS_FILE
 
 from evopose2d.config.loading import load_params
@@ -76,3 +78,19 @@ def test_no_data_are_made_for_a_search_that_cannot_start(params, project, monkey
 def test_a_failure_of_dvc_ends_in_one_line(params, project, monkeypatch):
     with pytest.raises(DataError, match=r"^dvc repro write_tfrecords: ended with status 255[^\n]*$"):
         prepare(params, project, monkeypatch, status=255)
+
+
+DRIVER = """
+from pathlib import Path
+from evopose2d.config.loading import load_params
+from evopose2d.evolution.preparation import bring_data_up_to_date
+
+bring_data_up_to_date(load_params(Path("params.yaml"), ["evolve.root=search"]), Path.cwd())
+"""
+
+
+@pytest.mark.usefixtures("raising_interrupts")
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_dvc_ends_with_its_driver(project, sent):
+    (project / "dvc.py").write_text(SLEEPER)
+    check_sleeper_ends_with(DRIVER, project, sent)

@@ -7,8 +7,8 @@ import os
 import socket
 from collections.abc import Iterator
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from evopose2d.errors import SearchError
 from evopose2d.evolution.store import writing
@@ -22,35 +22,40 @@ def driver_lock(path: Path) -> Iterator[None]:
         path: the lock file. It says who holds it, and stays when nobody does.
 
     Raises:
-        SearchError: another process holds it; one line with its number, its host and since when.
+        SearchError: another process holds it, told in one line with its number, its host and since when; or the file
+            cannot be locked or written.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
+        # Without a buffer, which would be written again as the file is closed.
+        file = path.open("a+b", buffering=0)
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SearchError(
-                f"{path.parent}: {_holder(file)} runs this search already; stop it first, or name another evolve.root"
-            ) from None
         with writing(path):
+            _lock(file, path.parent)
             _sign(file)
         yield
 
 
-def _sign(file: TextIO) -> None:
+def _lock(file: FileIO, search: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SearchError(
+            f"{search}: {_holder(file)} runs this search already; stop it first, or name another evolve.root"
+        ) from None
+
+
+def _sign(file: FileIO) -> None:
     holder = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     file.truncate(0)
-    file.write(json.dumps(holder) + "\n")
-    file.flush()
+    file.write(json.dumps(holder).encode() + b"\n")
 
 
-def _holder(file: TextIO) -> str:
+def _holder(file: FileIO) -> str:
     file.seek(0)
     try:
         holder = json.loads(file.read())

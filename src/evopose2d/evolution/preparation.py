@@ -10,6 +10,7 @@ from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.errors import DataError
 from evopose2d.evolution.configuration import check_search
+from evopose2d.evolution.guardian import Guardian
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +43,22 @@ def bring_data_up_to_date(params: Params, project: Path) -> None:
         logger.info("the data's settings are not those of params.yaml: DVC is left out, the data are taken as they are")
         return
     logger.info("dvc repro %s", _STAGE)
-    # MLflow would take what the stages log for the run that the project was started in.
-    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
-    finished = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", _STAGE],
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        check=False,
-    )
-    if finished.returncode != 0:
-        raise DataError(f"dvc repro {_STAGE}: ended with status {finished.returncode}, the search has not been started")
+    status = _reproduce(project)
+    if status != 0:
+        raise DataError(f"dvc repro {_STAGE}: ended with status {status}, the search has not been started")
+
+
+def _reproduce(project: Path) -> int:
+    """Run DVC, whose processes end with this one, however that ends; gives its exit status."""
+    with Guardian():
+        # MLflow would take what the stages log for the run that the project was started in.
+        environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
+        finished = subprocess.run(
+            [sys.executable, "-m", "dvc", "repro", _STAGE],
+            cwd=project,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            check=False,
+        )
+    return finished.returncode
