@@ -5,11 +5,13 @@ import errno
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.[^.]*)?")
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -42,6 +44,11 @@ def replacing(path: Path) -> Iterator[Path]:
             _sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def is_temporary(path: Path) -> bool:
+    """Tell whether a file is one that :func:`replacing` makes; where nobody writes, its writer was killed."""
+    return _TEMPORARY.fullmatch(path.name) is not None and path.is_file()
 
 
 @contextlib.contextmanager

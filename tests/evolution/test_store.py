@@ -10,6 +10,7 @@ from search_doubles import make_params, pretend_to_train
 from evopose2d.errors import SearchError
 from evopose2d.evolution.spec import IndividualFailure, IndividualSpec
 from evopose2d.evolution.store import SearchStore, writing
+from evopose2d.files import replacing
 from evopose2d.genotype import Genotype
 
 
@@ -100,10 +101,18 @@ def test_a_result_without_weights_counts_as_absent(store, trained):
 def test_sweeping_removes_what_a_killed_driver_left(store, trained):
     result, weights = trained
     store.write_weights(result.number, weights)
-    (store.folder(7) / ".weights-ab12.h5").write_bytes(b"half")
+    with pytest.raises(InterruptedError), replacing(store.folder(7) / "weights.h5") as half:
+        left = [half.name, half.with_name(half.name.replace("weights", "search")).with_suffix(".json").name]
+        raise InterruptedError
+    (store.folder(7) / left[0]).write_bytes(b"half")
+    (store.root / left[1]).write_text("{")
     (store.folder(7) / ".ipynb_checkpoints").mkdir()
+    (store.folder(7) / ".note").touch()
+    (store.root / ".gitignore").touch()
     store.sweep()
-    assert sorted(path.name for path in store.folder(7).iterdir()) == [".ipynb_checkpoints", "weights.h5"]
+    kept = [".ipynb_checkpoints", ".note", "weights.h5"]
+    assert sorted(path.name for path in store.folder(7).iterdir()) == kept
+    assert sorted(path.name for path in store.root.iterdir()) == [".gitignore", "individuals"]
 
 
 def test_missing_weights_of_a_parent_are_named(store):

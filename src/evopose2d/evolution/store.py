@@ -11,6 +11,7 @@
 """
 
 import contextlib
+import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 
 from evopose2d.errors import SearchError
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
-from evopose2d.files import replacing, write_json
+from evopose2d.files import is_temporary, replacing, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -145,8 +146,9 @@ class SearchStore:
 
     def sweep(self) -> None:
         """Remove the temporary files that a killed driver left; only the driver may do so."""
-        for path in self.root.glob("individuals/*/.*"):
-            if path.is_file():  # other programs may keep folders here
+        identity = self.identity_path
+        for path in itertools.chain(self.root.glob("individuals/*/.*"), identity.parent.glob(f".{identity.stem}-*")):
+            if is_temporary(path):  # other programs may keep files here
                 path.unlink()
 
 
