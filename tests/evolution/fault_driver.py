@@ -18,6 +18,7 @@ from evopose2d.errors import EvoPoseError
 from evopose2d.evolution import search
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.workers import ray_workers
+from evopose2d.files import replacing
 
 
 def die() -> None:
@@ -32,9 +33,9 @@ class KilledStore(SearchStore):
 
     def write_weights(self, number, weights):
         if (self.kill, self.at) == ("within weights", number):
-            self.folder(number).mkdir(parents=True)
-            (self.folder(number) / ".weights-x1y2.h5").write_bytes(weights[: len(weights) // 2])
-            die()
+            with replacing(self.weights_path(number)) as half:
+                half.write_bytes(weights[: len(weights) // 2])
+                die()
         super().write_weights(number, weights)
 
     def write_result(self, result):
