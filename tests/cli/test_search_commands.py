@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from evopose2d.cli.app import app
 from evopose2d.cli.results import next_steps
 from evopose2d.config.loading import load_params
+from evopose2d.config.pinned import pin
 from evopose2d.errors import ConfigError, DataError, SearchError
 from evopose2d.evolution import search
 from evopose2d.evolution.archive import read_search
@@ -74,13 +75,17 @@ def test_report_as_json(project: Path, finished: Path):
     assert (finished / "search" / "report" / "summary.md").is_file()
 
 
+def weights_of(finished: Path, number: int) -> Path:
+    return finished / "search" / "individuals" / f"{number:04d}" / "weights.h5"
+
+
 def test_best_prints_what_params_yaml_takes(project: Path, finished: Path):
     best = read_search(finished / "search").best(1)[0]
     settings = yaml.safe_load(invoke("evolve", "best").stdout)
     assert settings["model"]["genotype"] == best.genotype.to_lists()
     # What the search was run with and the file has otherwise, so that the weights fit.
     assert settings["model"]["head_channels"] == 64
-    assert settings["train"]["initial_weights"].endswith(f"{best.number:04d}/weights.h5")
+    assert settings["train"]["initial_weights"] == pin(weights_of(finished, best.number))
 
 
 def test_best_prints_numbers_and_names_as_they_are(project: Path, finished: Path):
@@ -109,11 +114,11 @@ def test_best_writes_settings_that_can_be_trained(project: Path, finished: Path,
     best = read_search(finished / "search").best(1)[0]
     params = load_params(Path("params.yaml"))
     assert params.model.genotype == best.genotype.to_lists()
-    weights = finished / "search" / "individuals" / f"{best.number:04d}" / "weights.h5"
-    assert params.train.initial_weights == (str(weights) if from_weights else None)
+    weights = pin(weights_of(finished, best.number))
+    assert params.train.initial_weights == (weights if from_weights else None)
     after = Path("params.yaml").read_text()
-    assert [line.partition("#")[2] for line in after.splitlines()] == [
-        line.partition("#")[2] for line in before.splitlines()
+    assert [line.partition(" # ")[2] for line in after.splitlines()] == [
+        line.partition(" # ")[2] for line in before.splitlines()
     ]
 
 

@@ -12,6 +12,9 @@ from process_marks import kill_marked
 from search_doubles import TINY_ANCESTOR
 from tests.stages.conftest import change_params, environment_of, make_project, run
 
+from evopose2d.config.pinned import read_pinned
+from evopose2d.files import file_sha256
+
 COMMAND = ("mlflow", "run", ".", "-e", "evolve", "--env-manager", "local", "-P", "set=evolve.children=3")
 _MARK = "PROJECT_TEST"
 _SEARCH = {
@@ -78,4 +81,5 @@ def test_a_search_by_mlflow_run_survives_the_plug(project: Path):
     best = min(individuals.values(), key=lambda each: each.data.metrics["fitness"])
     genes = [int(value) for name, value in sorted(best.data.params.items()) if name.startswith("block")]
     assert sorted(genes) == sorted(gene for block in written["model"]["genotype"] for gene in block)
-    assert Path(project / written["train"]["initial_weights"]).is_file()
+    weights, digest = read_pinned("train.initial_weights", written["train"]["initial_weights"])
+    assert file_sha256(project / weights) == digest

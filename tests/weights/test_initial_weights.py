@@ -10,9 +10,11 @@ import pytest
 from keras_files import keras_arrays, randomise, write_keras_2
 
 from evopose2d.config.catalogue import published
+from evopose2d.config.pinned import pin
 from evopose2d.errors import ConfigError, WeightsError
+from evopose2d.files import file_sha256
 from evopose2d.networks.build import build_network
-from evopose2d.stages.initial_weights import set_initial_weights, take
+from evopose2d.stages.initial_weights import initial_file, set_initial_weights, take
 from evopose2d.weights import layer_arrays, read_arrays, save_weights
 
 _ANCESTOR = replace(published()["ancestor"].model, input_shape=[64, 64], compound_scaling=False, head_channels=8)
@@ -91,6 +93,29 @@ def test_weight_file_of_the_same_network_must_fit(tmp_path):
     np.testing.assert_equal(layer_arrays(other), layer_arrays(network))
     with pytest.raises(WeightsError, match="does not fit the network"):
         set_initial_weights(build_network(_small("evopose2d_s"), 5, seed=1), _ANCESTOR, str(tmp_path / "own.h5"))
+
+
+def test_weights_that_are_named_with_their_digest_are_taken_alone(tmp_path):
+    model = _small("simple_baseline_resnet50")
+    model = replace(model, input_shape=[32, 32], compound_scaling=None)
+    resnet = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(32, 32, 3))
+    write_keras_2(tmp_path / "resnet.h5", keras_arrays(resnet))
+    network = build_network(model, 5, seed=0)
+    save_weights(network, tmp_path / "own.h5")
+    other = build_network(model, 5, seed=1)
+    before = layer_arrays(other)
+    for path, kind in ((tmp_path / "own.h5", ""), (tmp_path / "resnet.h5", "imagenet:")):
+        wrong = f"{kind}{path}#sha256={64 * '0'}"
+        with pytest.raises(WeightsError, match=rf"{path.name}: got SHA-256 {file_sha256(path)}, .* allows 0{{64}}$"):
+            set_initial_weights(other, model, wrong)
+        np.testing.assert_equal(layer_arrays(other), before)
+        assert initial_file(wrong) == path
+    set_initial_weights(other, model, f"imagenet:{pin(tmp_path / 'resnet.h5')}")
+    assert not np.array_equal(layer_arrays(other)["conv1_conv"]["kernel"], before["conv1_conv"]["kernel"])
+    set_initial_weights(other, model, pin(tmp_path / "own.h5"))
+    np.testing.assert_equal(layer_arrays(other), layer_arrays(network))
+    with pytest.raises(WeightsError, match=r"absent\.h5: cannot be read"):
+        set_initial_weights(other, model, f"{tmp_path / 'absent.h5'}#sha256={64 * '0'}")
 
 
 def test_no_imagenet_for_hrnet():

@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from evopose2d.config.coverage import check_covered
+from evopose2d.config.pinned import read_pinned
 from evopose2d.config.schema import (
     ARCHITECTURE_KEYS,
     VARIANTS,
@@ -152,6 +153,8 @@ def _check_training(train: TrainConfig) -> None:
         )
     if train.drop_epochs != sorted(set(train.drop_epochs)):
         raise ConfigError(f"train.drop_epochs: got {train.drop_epochs}, must be in rising order")
+    if train.initial_weights is not None:
+        read_pinned("train.initial_weights", train.initial_weights)
 
 
 def _check_validation(validate: ValidateConfig) -> None:

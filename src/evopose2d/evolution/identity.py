@@ -14,7 +14,7 @@ from evopose2d.config.schema import CropsConfig, Params
 from evopose2d.data.shards import INFO_NAME, RecordsInfo
 from evopose2d.errors import ConfigError, DataError, SearchError
 from evopose2d.evolution.store import writing
-from evopose2d.files import write_json
+from evopose2d.files import file_sha256, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,6 @@ def _records_digest(info: RecordsInfo) -> str:
 
 def _file_digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from evopose2d.config.pinned import pin
 from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import SearchError
 from evopose2d.evolution.archive import SearchArchive
@@ -101,6 +103,6 @@ def _winner(archive: SearchArchive, model: ModelConfig, result: IndividualResult
     settings = {
         **{f"model.{name}": value for name, value in searched.items() if value != now[name]},
         "model.genotype": result.genotype.to_lists(),
-        "train.initial_weights": weights if from_weights else None,
+        "train.initial_weights": pin(Path(weights)) if from_weights else None,
     }
     return Winner(result, weights, settings)

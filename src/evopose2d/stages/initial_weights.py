@@ -8,14 +8,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from evopose2d.config.pinned import read_pinned
 from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import WeightsError
+from evopose2d.files import file_sha256
 from evopose2d.inheritance.original import copy_overlap
 from evopose2d.weights import layer_arrays, load_weights, set_layer_arrays
 from evopose2d.weights.imagenet import fetch_published, imagenet_arrays, imagenet_file, is_published
 
 logger = logging.getLogger(__name__)
 
+_KEY = "train.initial_weights"
 _IMAGENET = "imagenet"
 _NAMED_AT_MOST = 6
 
@@ -49,20 +52,23 @@ def set_initial_weights(network: keras.Model, model: ModelConfig, initial_weight
         model: what it was built from.
         initial_weights: None: the random ones stay. ``imagenet``: Keras's for EfficientNet or ResNet, fetched
             once. ``imagenet:`` followed by a file or an http(s) address: a copy of them. Anything else: a weight
-            file of the same network.
+            file of the same network. ``#sha256=`` and a digest at the end: only a file that has it.
 
     Raises:
-        ConfigError: ImageNet weights are asked for a network that has none.
+        ConfigError: ImageNet weights are asked for a network that has none, or a digest is none.
         DownloadError: they cannot be fetched.
-        WeightsError: a file cannot be read or does not fit.
+        WeightsError: a file cannot be read, does not fit, or has another digest.
     """
     if initial_weights is None:
         return
-    kind, _, place = initial_weights.partition(":")
+    named, digest = read_pinned(_KEY, initial_weights)
+    kind, _, place = named.partition(":")
+    path = Path(named) if kind != _IMAGENET else _imagenet_path(model, place)
+    if digest is not None:
+        _check_digest(path, digest)
     if kind != _IMAGENET:
-        load_weights(network, Path(initial_weights))
+        load_weights(network, path)
         return
-    path = _imagenet_path(model, place)
     taken = take(network, imagenet_arrays(path, model.architecture))
     if not (taken.whole or taken.partly):
         raise WeightsError(f"{path}: holds no layer of the network")
@@ -73,9 +79,10 @@ def initial_file(initial_weights: str | None) -> Path | None:
     """Return the file on this machine that ``train.initial_weights`` names, None where it names none."""
     if initial_weights is None:
         return None
-    kind, _, place = initial_weights.partition(":")
+    named, _ = read_pinned(_KEY, initial_weights)
+    kind, _, place = named.partition(":")
     if kind != _IMAGENET:
-        return Path(initial_weights)
+        return Path(named)
     return Path(place) if place and not _is_address(place) else None
 
 
@@ -103,6 +110,15 @@ def take(network: keras.Model, arrays: Arrays) -> Taken:
 
 def _shapes(layer: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
     return {name: values.shape for name, values in layer.items()}
+
+
+def _check_digest(path: Path, digest: str) -> None:
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if found != digest:
+        raise WeightsError(f"{path}: got SHA-256 {found}, {_KEY} allows {digest}")
 
 
 def _is_address(place: str) -> bool:

@@ -1,6 +1,5 @@
 """Fetch files over HTTP: resumed after a break, retried, and checked."""
 
-import hashlib
 import logging
 import re
 import time
@@ -13,6 +12,7 @@ import requests
 
 from evopose2d.data.download.progress import progress_bar
 from evopose2d.errors import ConfigError, DownloadError
+from evopose2d.files import file_sha256
 
 _LOGGER = logging.getLogger(__name__)
 _CHUNK = 1 << 16
@@ -64,14 +64,14 @@ def fetch_file(url: str, path: Path, *, size: int, sha256: str, retry: Retry) ->
         DownloadError: the server cannot be reached, refuses, or sends another file.
     """
     if path.exists():
-        if path.stat().st_size == size and _sha256(path) == sha256:
+        if path.stat().st_size == size and file_sha256(path) == sha256:
             return
         _LOGGER.warning("%s is not the expected file and is fetched again", path)
         path.unlink()
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     _retrying(url, retry, lambda: _fetch_rest(url, partial, size), received=lambda: _size(partial))
-    found = _sha256(partial)
+    found = file_sha256(partial)
     if found != sha256:
         partial.unlink()
         raise DownloadError(f"{url}: received a file of SHA-256 {found}, expected {sha256}; it was removed")
@@ -183,8 +183,3 @@ def _root_cause(error: BaseException) -> str:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
