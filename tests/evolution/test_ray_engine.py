@@ -13,7 +13,8 @@ from ray.exceptions import RayTaskError
 from search_doubles import Trainer, make_params, pretend_to_train
 
 from evopose2d.errors import ConfigError, DataError, SearchError, TrainingError
-from evopose2d.evolution.engine import Lost, ParentWeights, Trained
+from evopose2d.evolution import ray_probe
+from evopose2d.evolution.engine import Fault, Lost, ParentWeights, Trained
 from evopose2d.evolution.ray_engine import RayEngine, _fitting
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.worker import work, worker_environment
@@ -91,6 +92,40 @@ def test_workers(tmp_path, spec, importable):
         with pytest.raises(SearchError, match=r"nowhere\.h5: cannot be read"):
             engine.submit(replace(spec, number=5), ParentWeights(7, tmp_path / "nowhere.h5"))
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def die():
+    os._exit(1)
+
+
+def train_no_more(spec, params, parent_weights):
+    die()
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_told_from_a_machine_where_all_die(tmp_path, spec, importable, monkeypatch):
+    with ray_workers(make_params(tmp_path), train_no_more) as engine:
+        engine.submit(spec, None)
+        lost = outcomes(engine, 1)[0]
+        assert (lost.error, lost.fault) == ("its process ended: WorkerCrashedError", Fault.INDIVIDUAL)
+
+        monkeypatch.setattr(ray_probe, "_do_nothing", die)
+        engine.submit(spec, None)
+        lost = outcomes(engine, 1)[0]
+        assert lost.fault is Fault.MACHINE
+        assert "processes die at once on" in lost.error
+
+
+def test_ray_that_cannot_start_is_told_in_one_line(tmp_path, spec, monkeypatch):
+    def fail(**options):
+        raise Exception("The current node timed out\nduring startup.")
+
+    monkeypatch.setattr(ray, "init", fail)
+    with (
+        pytest.raises(SearchError, match=r"^Ray cannot start .*; is the disk of .* full\? The .* timed out during"),
+        ray_workers(make_params(tmp_path), Trainer(tmp_path)) as engine,
+    ):
+        engine.submit(spec, None)
 
 
 @pytest.mark.slow

@@ -39,3 +39,9 @@ def test_whose_fault_it_is(error: RayError, alone: bool, fault: Fault, mendable:
     assert (outcome.number, outcome.fault) == (7, fault)
     assert outcome.mendable is None if mendable is None else isinstance(outcome.mendable, mendable)
     assert "\n" not in outcome.error and "\x1b" not in outcome.details
+
+
+def test_a_process_that_dies_where_all_die_is_its_machines_fault():
+    outcome = lost(7, WorkerCrashedError(), alone=True, barren=["here", "there"])
+    assert outcome.fault is Fault.MACHINE
+    assert outcome.error.startswith("processes die at once on here, there;")

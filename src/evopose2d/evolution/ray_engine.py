@@ -4,6 +4,7 @@ import logging
 import math
 import signal
 import socket
+import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import ray
 import ray._private.worker
-from ray.exceptions import RayError
+from ray.exceptions import RayError, WorkerCrashedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evopose2d.config.schema import EvolveConfig, Params
@@ -25,6 +26,7 @@ from evopose2d.evolution.engine import Lost, ParentWeights, Trained, Trainer
 from evopose2d.evolution.guardian import Guardian
 from evopose2d.evolution.individual import train_individual
 from evopose2d.evolution.ray_outcomes import lost, one_line, ray_ended
+from evopose2d.evolution.ray_probe import machines_without_processes
 from evopose2d.evolution.shipping import FileServer, Offer, data_files, offer
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.worker import work, work_alone, worker_environment
@@ -145,7 +147,8 @@ class RayEngine:
         try:
             result, weights = ray.get(reference)
         except RayError as error:
-            return lost(number, error, alone=self._evolve.ray_address is None)
+            barren = machines_without_processes() if isinstance(error, WorkerCrashedError) else []
+            return lost(number, error, alone=self._evolve.ray_address is None, barren=barren)
         return Trained(number, result, weights)
 
     def _parent_weights(self, parent: ParentWeights) -> Any:  # noqa: ANN401 - Ray's reference
@@ -182,6 +185,21 @@ def _start(evolve: EvolveConfig) -> None:
     # Ray would exit at once on SIGTERM; the search stops between two steps.
     handler = signal.getsignal(signal.SIGTERM)
     if evolve.ray_address is None:
+        _start_alone()
+    else:
+        _join(evolve.ray_address)
+    # Ray prints on standard output when a worker dies, in many lines; the driver says so in one.
+    ray._private.worker._worker_logs_enabled = False
+    signal.signal(signal.SIGTERM, handler)
+
+
+def _start_alone() -> None:
+    """Start Ray on this machine.
+
+    Raises:
+        SearchError: it does not start.
+    """
+    try:
         ray.init(
             address="local",
             object_store_memory=_OBJECT_STORE_BYTES,
@@ -190,11 +208,10 @@ def _start(evolve: EvolveConfig) -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    else:
-        _join(evolve.ray_address)
-    # Ray prints on standard output when a worker dies, in many lines; the driver says so in one.
-    ray._private.worker._worker_logs_enabled = False
-    signal.signal(signal.SIGTERM, handler)
+    except Exception as error:  # noqa: BLE001 - Ray raises no narrower one
+        raise SearchError(
+            f"Ray cannot start on this machine; is the disk of {tempfile.gettempdir()} full? {one_line(str(error))}"
+        ) from None
 
 
 def _join(address: str) -> None:

@@ -1,6 +1,7 @@
 """What Ray tells of a task that failed, and whose fault it was."""
 
 import re
+from collections.abc import Sequence
 
 from ray.exceptions import LocalRayletDiedError, NodeDiedError, ObjectLostError, RayError, RayTaskError
 
@@ -10,13 +11,14 @@ from evopose2d.evolution.engine import Fault, Lost
 _ERROR_LENGTH = 300
 
 
-def lost(number: int, error: RayError, *, alone: bool) -> Lost:
+def lost(number: int, error: RayError, *, alone: bool, barren: Sequence[str] = ()) -> Lost:
     """Tell what became of an individual from what Ray raised.
 
     Args:
         number: the individual.
         error: raised when its result was asked for.
         alone: whether Ray runs on this machine alone, so that a machine that is gone is this one's Ray.
+        barren: hosts on which a process that does nothing dies as well.
     """
     if isinstance(error, RayTaskError):
         return _raised(number, error)
@@ -25,6 +27,9 @@ def lost(number: int, error: RayError, *, alone: bool) -> Lost:
         return Lost(number, name, str(error), mendable=ray_ended("raylet"))
     if isinstance(error, NodeDiedError | ObjectLostError):
         return Lost(number, f"its machine is gone: {name}", str(error), fault=Fault.DEPARTURE)
+    if barren:
+        what = f"processes die at once on {', '.join(barren)}; is the disk of the temporary folder there full?"
+        return Lost(number, one_line(what), str(error), fault=Fault.MACHINE)
     return Lost(number, one_line(f"its process ended: {name}"), str(error))
 
 
