@@ -94,7 +94,7 @@ class Driver:
 
         Raises:
             Interrupted: a stop was asked for; says how far the search came.
-            SearchError: a file cannot be written, a machine is at fault, or all that could be parents failed.
+            SearchError: a file cannot be written, a machine is at fault, or the ancestor failed.
             EvoPoseError: what every individual would fail by, such as records that are missing.
         """
         self._store.sweep()
@@ -157,8 +157,6 @@ class Driver:
             # An individual that is still running may become a parent with unseen neighbours.
             self._end_reason = str(end)
             return None
-        except SearchError as error:
-            raise SearchError(f"{error}{self._last_failure()}") from error
         return self._sampler.history(self._study).get(trial.number)
 
     def _wants_more(self) -> bool:
@@ -179,7 +177,7 @@ class Driver:
         result, failure = self._store.read_result(number), self._store.read_failure(number)
         if result is not None and result.genotype == individual.genotype:
             self._complete(result)
-        elif failure is not None and failure.genotype == individual.genotype:
+        elif failure is not None and failure.genotype == individual.genotype and individual.parent is not None:
             self._give_up(failure)
         else:
             self._store.set_aside(number)
@@ -222,13 +220,13 @@ class Driver:
         if attempt < allowed:
             self._queue.add_again(number)
         elif outcome.fault is Fault.MACHINE or self._queue.is_restored(number):
-            raise SearchError(
-                f"individual {number}: {outcome.error}; once that is mended, the same command goes on from here"
-            )
+            raise _until_mended(number, outcome.error)
         else:
             spec = self._spec(self._individuals[number])
             failure = IndividualFailure.of(spec, allowed, outcome.error, outcome.details)
             self._store.write_failure(failure)
+            if failure.parent is None:  # without the ancestor there is nothing to mutate
+                raise _until_mended(failure.number, failure.error)
             self._give_up(failure)
 
     def _complete(self, result: IndividualResult) -> None:
@@ -277,13 +275,6 @@ class Driver:
                 "the same command goes on, and trains those anew that were being trained"
             )
 
-    def _last_failure(self) -> str:
-        for number in sorted(self._individuals, reverse=True):
-            failure = self._store.read_failure(number)
-            if failure is not None:
-                return f" (individual {number}: {failure.error})"
-        return ""
-
     def _done(self) -> int:
         return self._individuals.whole.done
 
@@ -304,3 +295,7 @@ class Driver:
         now = self._clock()
         spent = [now - since for since in self._queue.running.values()]
         return self._estimate.seconds(self._individuals, spent, self._engine.slots)
+
+
+def _until_mended(number: int, error: str) -> SearchError:
+    return SearchError(f"individual {number}: {error}; once that is mended, the same command goes on from here")

@@ -139,10 +139,10 @@ class SearchStore:
         return [result for result in found if result is not None]
 
     def set_aside(self, number: int) -> None:
-        """Rename a result and a failure that are not those of the study's individual, so that neither counts."""
+        """Rename a result and a failure that the study's individual does not have, so that neither counts."""
         for path in (self.result_path(number), self.failure_path(number)):
             if path.exists():
-                _set_aside(path, "belongs to another individual")
+                _set_aside(path, "is of another individual or of an earlier attempt")
 
     def sweep(self) -> None:
         """Remove the temporary files that a killed driver left; only the driver may do so."""
