@@ -1,6 +1,7 @@
 """Individuals in Ray's worker processes, with a trainer that takes no time."""
 
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -109,7 +110,16 @@ def test_a_process_that_dies_is_told_from_a_machine_where_all_die(tmp_path, spec
         lost = outcomes(engine, 1)[0]
         assert (lost.error, lost.fault) == ("its process ended: WorkerCrashedError", Fault.INDIVIDUAL)
 
-        monkeypatch.setattr(ray_probe, "_do_nothing", die)
+        # Processes that are there already may live on where no other can start: what tells is a new one.
+        ray.get(ray.remote(num_cpus=0)(lambda: None).remote())
+        known = set(psutil.pids())
+
+        def die_if_new():
+            if os.getpid() not in known:
+                die()
+
+        monkeypatch.setattr(ray_probe, "_do_nothing", die_if_new)
+        assert ray_probe.machines_without_processes() == [socket.gethostname()]
         engine.submit(spec, None)
         lost = outcomes(engine, 1)[0]
         assert lost.fault is Fault.MACHINE

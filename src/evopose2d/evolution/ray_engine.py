@@ -7,9 +7,10 @@ import socket
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -134,7 +135,8 @@ class RayEngine:
         ready, _ = ray.wait(references, num_returns=1, timeout=timeout, fetch_local=False)
         if ready:
             ready, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
-        return [self._collect(reference) for reference in ready]
+        probe = cache(machines_without_processes)  # starts processes everywhere: once for all that have died by now
+        return [self._collect(reference, probe) for reference in ready]
 
     def _check_ray(self) -> None:
         node = ray._private.worker._global_node
@@ -142,12 +144,12 @@ class RayEngine:
             if name in _NEEDED:
                 raise ray_ended(name)
 
-    def _collect(self, reference: Any) -> Trained | Lost:  # noqa: ANN401 - Ray's reference
+    def _collect(self, reference: Any, probe: Callable[[], list[str]]) -> Trained | Lost:  # noqa: ANN401 - Ray's
         number = self._running.pop(reference)
         try:
             result, weights = ray.get(reference)
         except RayError as error:
-            barren = machines_without_processes() if isinstance(error, WorkerCrashedError) else []
+            barren = probe() if isinstance(error, WorkerCrashedError) else []
             return lost(number, error, alone=self._evolve.ray_address is None, barren=barren)
         return Trained(number, result, weights)
 

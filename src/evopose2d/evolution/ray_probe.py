@@ -26,7 +26,7 @@ def machines_without_processes() -> list[str]:
             reference = task.options(scheduling_strategy=there, runtime_env=fresh).remote()
             asked[reference] = node["NodeManagerHostname"]
     ended, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_SECONDS)
-    return sorted(asked[reference] for reference in ended if _died(reference))
+    return sorted({asked[reference] for reference in ended if _died(reference)})
 
 
 def _do_nothing() -> None:

@@ -1,6 +1,5 @@
 """Person detections: boxes with scores that some detector found."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Collection
@@ -12,7 +11,7 @@ from evopose2d.data.download.fetch import Retry, fetch_bytes
 from evopose2d.data.download.layout import VAL
 from evopose2d.data.download.plan import Step
 from evopose2d.errors import DataError
-from evopose2d.files import write_json
+from evopose2d.files import file_sha256, write_json
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ def detections_content(given: str | None) -> str | None:
         return given
     if not Path(given).is_file():
         raise DataError(f"download.detections: got {given!r}, which is neither a file nor an http(s) address")
-    return hashlib.sha256(Path(given).read_bytes()).hexdigest()
+    return file_sha256(Path(given))
 
 
 def detections_step(root: Path, given: str, retry: Retry) -> Step:

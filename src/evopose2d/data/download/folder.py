@@ -1,7 +1,6 @@
 """A user's own folder in COCO's layout: its annotations checked and copied, its images linked."""
 
 import functools
-import hashlib
 import logging
 import os
 import shutil
@@ -16,7 +15,7 @@ from evopose2d.data.download.layout import SPLITS, Split, files_below
 from evopose2d.data.download.plan import Plan, Space, Step
 from evopose2d.data.download.progress import progress_bar
 from evopose2d.errors import ConfigError, DataError
-from evopose2d.files import write_json
+from evopose2d.files import file_sha256, write_json
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
         steps.append(detections_step(root, download.detections, retry))
     content = {
         "source": dataset.source,
-        "files": {name: _digest(source / name) for split in splits for name in _data_files(source, split)},
+        "files": {name: file_sha256(source / name) for split in splits for name in _data_files(source, split)},
         "images": {split.images: sorted(files_below(source / split.images)) for split in splits},
         "detections": detections_content(download.detections),
     }
@@ -63,11 +62,6 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
 
 def _data_files(source: Path, split: Split) -> list[str]:
     return [name for name in (split.annotations, split.detections) if (source / name).is_file()]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _space(source: Path, root: Path, splits: list[Split]) -> Space:
