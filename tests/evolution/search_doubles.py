@@ -62,9 +62,9 @@ def make_params(folder: Path, *overrides: str) -> Params:
 def pretend_to_train(
     spec: IndividualSpec, params: Params, parent_weights: bytes | None
 ) -> tuple[IndividualResult, bytes]:
-    """Give a result that depends on the individual and on its parent's weights, at once."""
+    """Give a result that depends on the individual's seed and genes and on its parent's weights, at once."""
     inherited = zlib.crc32(parent_weights or b"")
-    rng = np.random.default_rng([spec.seed, inherited])
+    rng = np.random.default_rng([spec.seed, inherited, zlib.crc32(str(spec.genotype).encode())])
     epochs = tuple(
         EpochResult(epoch, 300.0, float(rng.uniform(100, 200)), float(rng.uniform()), 1e-4, 50.0, 0.1)
         for epoch in range(1, spec.epochs + 1)

@@ -8,12 +8,13 @@ from evopose2d.evolution.configuration import (
     check_search,
     evolution_sampler,
     individual_params,
-    individual_seed,
     network_size,
     search_space,
     total_individuals,
+    training_seed,
     with_absolute_paths,
 )
+from evopose2d.evolution.sampler import Individual, State
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.genotype import Genotype, neighbours
 from evopose2d.networks.scaling import describe
@@ -73,11 +74,36 @@ def test_genotypes_that_build_the_same_network_are_one(tmp_path):
     assert key(ancestor.with_gene(2, "kernel", 3)) != key(ancestor)
 
 
-def test_seeds_are_the_individuals_own():
-    seeds = [individual_seed(search, number) for search in (0, 1) for number in range(1000)]
-    assert len(set(seeds)) == len(seeds)
-    assert all(0 <= seed < 2**31 for seed in seeds)
-    assert individual_seed(0, 7) == individual_seed(0, 7)
+def seeds(folder, individuals, *overrides):
+    """Seeds by ``(number, generation, parent)``."""
+    evolve = make_params(folder, *overrides).evolve
+    genotype = Genotype.from_lists(evolve.ancestor)
+    return {each: training_seed(evolve, Individual(*each, genotype, State.RUNNING)) for each in individuals}
+
+
+def test_seeds_are_the_individuals_own_as_in_the_paper(tmp_path):
+    individuals = [(0, 0, None), *((number, 1, 0) for number in range(1, 1000))]
+    found = [seeds(tmp_path, individuals, "evolve.random_numbers=individual", f"evolve.seed={each}") for each in (0, 1)]
+    values = [seed for each in found for seed in each.values()]
+    assert len(set(values)) == len(values) == 2000
+    assert all(0 <= seed < 2**31 for seed in values)
+    assert found[0] == seeds(tmp_path, individuals, "evolve.random_numbers=individual")
+
+
+def test_individuals_of_a_generation_share_their_random_numbers(tmp_path):
+    family = [(0, 0, None), (1, 1, 0), (2, 1, 0), (3, 2, 0), (4, 2, 1), (5, 3, 1)]
+    found = seeds(tmp_path, family, "evolve.random_numbers=common")
+    groups = [[family[0]], family[1:3], family[3:5], family[5:]]
+    assert [len({found[each] for each in group}) for group in groups] == [1, 1, 1, 1]
+    assert len(set(found.values())) == len(groups)
+    assert set(found.values()).isdisjoint(seeds(tmp_path, family, "evolve.seed=1").values())
+
+
+def test_in_the_steady_state_the_children_of_a_parent_share_them(tmp_path):
+    family = [(0, 0, None), (1, 1, 0), (2, 1, 0), (3, 2, 1), (4, 2, 2), (5, 2, 1)]
+    found = list(seeds(tmp_path, family, "evolve.schedule=steady-state").values())
+    assert found[1] == found[2] and found[3] == found[5]
+    assert len(set(found)) == 4
 
 
 def test_the_size_of_a_search(tmp_path):

@@ -143,3 +143,10 @@ def test_every_setting_is_a_json_value(tmp_path):
     identity = identity_of(params)
     assert json.loads(json.dumps(identity)) == identity
     assert identity["evolve.ancestor"] == params.evolve.ancestor
+
+
+def test_a_search_from_before_there_were_common_random_numbers_is_resumed_with_seeds_of_their_own(tmp_path, path):
+    start(tmp_path, path, "evolve.random_numbers=individual")
+    assert "evolve.random_numbers" not in read_identity(path)["settings"]
+    with pytest.raises(ConfigError, match=r"evolve.random_numbers absent -> common"):
+        start(tmp_path, path)

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 
 from evopose2d.networks.build import build_network
+from evopose2d.networks.drop_connect import DropConnect
 from evopose2d.networks.seeding import layer_seed, reseed
 
 
@@ -25,3 +28,24 @@ def test_reseeding_repeats_what_drop_connect_draws(small_model):
     np.testing.assert_array_equal(outputs(seed=11), [first, second])
     assert not np.array_equal(first, second)
     assert not np.array_equal(outputs(seed=12)[0], first)
+
+
+def test_drop_connect_noise_is_the_layers_own_whatever_else_the_network_holds(small_model):
+    """A child with one repeat more sees the noise of its siblings everywhere else."""
+    longer = [list(block) for block in small_model.genotype]
+    longer[1][1] += 1
+    ones = np.ones((4096, 1, 1, 1), np.float32)
+
+    def kept(genotype):
+        network = build_network(replace(small_model, genotype=genotype), 5, seed=3)
+        reseed(network, 11)
+        layers = [layer for layer in network.layers if isinstance(layer, DropConnect)]
+        for layer in layers:
+            layer.rate = 0.5  # the rates depend on all repeats: compare the noise behind them
+        return {layer.name: [np.asarray(layer(ones, training=True)) > 0 for _ in range(2)] for layer in layers}
+
+    base, child = kept(small_model.genotype), kept(longer)
+    assert set(child) - set(base) == {"block2c_drop"}
+    for name, noise in base.items():
+        np.testing.assert_array_equal(child[name], noise)
+    assert len({np.packbits(noise).tobytes() for name in child for noise in child[name]}) == 2 * len(child)

@@ -216,6 +216,7 @@ class EvolveConfig:
     stopping_percentile: float = _allowed(minimum=0.0, maximum=100.0)
     stopping_epochs: int = _allowed(minimum=1)
     cache_megabytes: int = _allowed(minimum=0)
+    random_numbers: str = _allowed(choices=("common", "individual"))
     space: SpaceConfig = field(default_factory=SpaceConfig)
 
 

@@ -16,6 +16,9 @@ from evopose2d.genotype import Genotype, SearchSpace, describe_mutation
 from evopose2d.networks.counting import NetworkSize, count
 from evopose2d.networks.scaling import NetworkSpec, describe
 
+_COMMON = 1
+"""Sets seeds that individuals share apart from those of single ones."""
+
 
 def check_search(params: Params) -> None:
     """Check what ties the search's keys to those of other sections, before anything is trained.
@@ -98,9 +101,27 @@ def total_individuals(evolve: EvolveConfig) -> int:
     return 1 + evolve.generations * evolve.children
 
 
-def individual_seed(search_seed: int, number: int) -> int:
-    """Return an individual's own seed, 0 .. 2**31 - 1: whoever trains it, and whenever, it is the same."""
-    return int(np.random.SeedSequence([search_seed, number]).generate_state(1)[0]) >> 1
+def training_seed(evolve: EvolveConfig, individual: Individual) -> int:
+    """Return the seed that an individual is trained with, 0 .. 2**31 - 1: whoever trains it, and whenever, the same.
+
+    With ``random_numbers: common``, individuals that are compared share it: those of a generation, in the steady
+    state those of a parent. They see the same samples in the same order, the same flips and, layer by layer, the same
+    drop-connect noise, and weights that are new start alike where shapes are: what is left of a difference is the
+    genes'. Such common random numbers are a classical way to compare systems by simulation (e.g. Glasserman and Yao,
+    Management Science 38(6), 1992). With ``individual``, each has a seed of its own, as in the paper.
+
+    Args:
+        evolve: section ``evolve``.
+        individual: who is to be trained.
+    """
+    if evolve.random_numbers == "individual" or individual.parent is None:
+        return _seed(evolve.seed, individual.number)
+    group = individual.generation if evolve.schedule == "generational" else individual.parent
+    return _seed(evolve.seed, group, _COMMON)
+
+
+def _seed(*entropy: int) -> int:
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0]) >> 1
 
 
 def individual_spec(
@@ -123,7 +144,7 @@ def individual_spec(
         genotype=individual.genotype,
         parent_genotype=parent.genotype if parent is not None and inherits else None,
         epochs=evolve.ancestor_epochs if parent is None else evolve.child_epochs,
-        seed=individual_seed(evolve.seed, individual.number),
+        seed=training_seed(evolve, individual),
         limits=limits,
     )
 

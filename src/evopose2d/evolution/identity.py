@@ -68,6 +68,8 @@ def search_identity(params: Params, records: Mapping[str, RecordsInfo]) -> dict[
     if params.evolve.stopping == "none":
         # As in searches from before there was any.
         kept = {key: value for key, value in kept.items() if not key.startswith("evolve.stopping")}
+    if params.evolve.random_numbers == "individual":
+        del kept["evolve.random_numbers"]
     return kept | data_identity(params, records)
 
 
