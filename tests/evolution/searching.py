@@ -1,5 +1,7 @@
 """Small searches, with and without Optuna, that the tests of the sampler share."""
 
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pytest
@@ -33,15 +35,16 @@ OPTIONS = {"children": 4, "parents": 2, "seed": 5}
 TOTAL = 13
 
 
-def settled(proposal, fitness=None, **measures):
+def settled(proposal, fitness=None, **measurements):
     state = State.FAILED if fitness is None else State.COMPLETE
-    return Individual(
-        proposal.number, proposal.generation, proposal.parent, proposal.genotype, state, fitness, **measures
-    )
+    measured = measurements if fitness is None else {"fitness": fitness, **measurements}
+    return replace(running(proposal), state=state, measurements=measured)
 
 
 def running(proposal):
-    return Individual(proposal.number, proposal.generation, proposal.parent, proposal.genotype, State.RUNNING)
+    return Individual(
+        proposal.number, proposal.generation, proposal.parent, proposal.genotype, State.RUNNING, role=proposal.role
+    )
 
 
 def searched(options, fitnesses):
@@ -51,6 +54,16 @@ def searched(options, fitnesses):
         proposals.append(propose(history, number, options))
         history.record(settled(proposals[-1], fitness))
     return history, proposals
+
+
+def asked(history, options, count):
+    """Ask for so many individuals and have them trained; give their parents."""
+    parents = []
+    for number in range(history.next_number, history.next_number + count):
+        proposal = propose(history, number, options)
+        history.record(running(proposal))
+        parents.append(proposal.parent)
+    return parents
 
 
 def made_up(number):
@@ -68,8 +81,7 @@ def expected_search(**options):
     history = History()
     for number in range(TOTAL):
         child = propose(history, number, settings)
-        fitness = loss_of(child.genotype)
-        history.record(Individual(number, child.generation, child.parent, child.genotype, State.COMPLETE, fitness))
+        history.record(settled(child, loss_of(child.genotype)))
     return [(each.parent, each.genotype) for each in history.individuals]
 
 
@@ -98,7 +110,7 @@ BOTH_WAYS = pytest.mark.parametrize("ask", [ask_atomically, ask_gene_by_gene])
 
 def finish(study, number):
     trial = study.get_trials(deepcopy=False)[number]
-    tell(study, number, loss_of(genotype_from_params(trial.params)))
+    tell(study, number, {"fitness": loss_of(genotype_from_params(trial.params))})
 
 
 def resume(study, sampler, ask, total=TOTAL):

@@ -48,7 +48,7 @@ def limits_of(evolve, curves, first=1):
     """The limits of a child after others, whose val losses by epoch are given from number 1 on, or from 0."""
     genotype = Genotype.from_lists(evolve.ancestor)
     results = {number: result_of(number, losses, genotype) for number, losses in enumerate(curves, first)}
-    known = [Individual(number, 1, 0, genotype, State.COMPLETE, 1.0) for number in results]
+    known = [Individual(number, 1, 0, genotype, State.COMPLETE, {"fitness": 1.0}) for number in results]
     return CurveStopping(evolve, lambda count: known[-count:], results.get).limits(first + len(curves))
 
 

@@ -25,7 +25,7 @@ def path(tmp_path):
 def test_a_study_goes_on_where_it_was(path, sampler):
     study = open_study(path, sampler)
     first = sampler.ask(study)
-    tell(study, first.number, 3.0)
+    tell(study, first.number, {"fitness": 3.0})
     again = open_study(path, sampler)
     assert [trial.state for trial in again.trials] == [TrialState.COMPLETE]
     assert sampler.ask(again).number == 1
@@ -34,7 +34,7 @@ def test_a_study_goes_on_where_it_was(path, sampler):
 @pytest.mark.parametrize("kept", [0.2, 0.9])
 def test_an_entry_that_was_not_written_to_its_end_is_taken_off(path, sampler, kept):
     study = open_study(path, sampler)
-    tell(study, sampler.ask(study).number, 3.0)
+    tell(study, sampler.ask(study).number, {"fitness": 3.0})
     whole = path.read_bytes()
     expected = sampler.ask(study).params
     entry = path.read_bytes()[len(whole) :]

@@ -14,14 +14,20 @@ COMPLETE, FAILED, RUNNING = State.COMPLETE, State.FAILED, State.RUNNING
 WIDER = ANCESTOR.with_gene(6, "channels", 3)
 LARGER = ANCESTOR.with_gene(0, "kernel", 5)
 BOTH = WIDER.with_gene(0, "kernel", 5)
+
+
+def measured(*values):
+    return dict(zip(("fitness", "ap", "val_loss", "parameters"), values, strict=False))
+
+
 POPULATION = [
-    Individual(0, 0, None, ANCESTOR, COMPLETE, 0.5, 0.5, 0.5, 100),
-    Individual(1, 1, 0, WIDER, COMPLETE, 0.4, 0.6, 0.6, 80),
-    Individual(2, 1, 0, LARGER, COMPLETE, 0.4, 0.6, 0.4, 120),
+    Individual(0, 0, None, ANCESTOR, COMPLETE, measured(0.5, 0.5, 0.5, 100)),
+    Individual(1, 1, 0, WIDER, COMPLETE, measured(0.4, 0.6, 0.6, 80)),
+    Individual(2, 1, 0, LARGER, COMPLETE, measured(0.4, 0.6, 0.4, 120)),
     Individual(3, 1, 0, LARGER.with_gene(1, "repeats", 2), FAILED),
-    Individual(4, 2, 2, LARGER.with_gene(2, "repeats", 2), COMPLETE, 0.9, 0.1, 0.55, 110),
+    Individual(4, 2, 2, LARGER.with_gene(2, "repeats", 2), COMPLETE, measured(0.9, 0.1, 0.55, 110)),
     Individual(5, 2, 1, BOTH, RUNNING),
-    Individual(6, 2, 2, LARGER.with_gene(5, "repeats", 1), COMPLETE, 0.1),
+    Individual(6, 2, 2, LARGER.with_gene(5, "repeats", 1), COMPLETE, measured(0.1)),
     Individual(7, 2, 1, WIDER.with_gene(5, "repeats", 1), RUNNING),
 ]
 

@@ -23,7 +23,8 @@ def individuals(params):
     genotype = Genotype.from_lists(params.evolve.ancestor)
 
     def complete(number, generation, fitness, ap, parameters):
-        return Individual(number, generation, 0, genotype, State.COMPLETE, fitness, ap, fitness, parameters)
+        measurements = {"fitness": fitness, "ap": ap, "val_loss": fitness, "parameters": parameters}
+        return Individual(number, generation, 0, genotype, State.COMPLETE, measurements)
 
     return Population(
         [

@@ -24,6 +24,7 @@ from evopose2d.evolution.sampler import (
     EvolutionSampler,
     Individual,
     NotReadyError,
+    Role,
     State,
     gene_distributions,
     genotype_from_params,
@@ -63,7 +64,7 @@ def test_a_search_ends_when_nothing_is_left():
     sampler = EvolutionSampler(TINY, children=3, schedule="steady-state")
     study = optuna.create_study(sampler=sampler)
     for number in range(reachable_size(TINY)):
-        tell(study, sampler.ask(study).number, float(number))
+        tell(study, sampler.ask(study).number, {"fitness": float(number)})
     assert sampler.can_ask(study)
     with pytest.raises(NoUnseenNeighbour):
         sampler.ask(study)
@@ -74,19 +75,20 @@ def test_results_are_read_back():
     sampler = EvolutionSampler(SPACE, **OPTIONS)
     study = optuna.create_study(sampler=sampler)
     sampler.ask(study)
-    tell(study, 0, 0.5, ap=0.7, val_loss=0.6, parameters=1234)
+    measurements = {"fitness": 0.5, "ap": 0.7, "val_loss": 0.6, "parameters": 1234, "latency": 3.5}
+    tell(study, 0, measurements)
     sampler.ask(study)
     study.tell(1, state=TrialState.FAIL)
     sampler.ask(study)
     first, second, third = read_history(study, sampler.settings).individuals
-    assert first == Individual(0, 0, None, SPACE.ancestor, State.COMPLETE, 0.5, 0.7, 0.6, 1234)
+    assert first == Individual(0, 0, None, SPACE.ancestor, State.COMPLETE, measurements, Role.ANCESTOR)
     assert (second.state, second.fitness, second.parent) == (State.FAILED, None, 0)
     assert third.state is State.RUNNING
     assert study.trials[2].user_attrs["mutation"].startswith("block ")
     assert study.trials[2].user_attrs["generation"] == 1
     for number, message in ((0, "trial 0: got state COMPLETE"), (1, "trial 1: got state FAIL")):
         with pytest.raises(ValueError, match=message):
-            tell(study, number, 0.1)
+            tell(study, number, {"fitness": 0.1})
 
 
 def test_an_ordinary_objective_can_suggest_genes_and_more():
@@ -126,7 +128,7 @@ def test_the_greatest_value_is_fittest_where_the_study_maximises():
     study = optuna.create_study(sampler=sampler, direction="maximize")
     for number, value in enumerate([0.5, 0.9, 0.1]):
         sampler.ask(study)
-        tell(study, number, value)
+        tell(study, number, {"fitness": value})
     assert sampler.ask(study).user_attrs["parent"] == 1
 
 
@@ -135,7 +137,7 @@ def test_what_was_put_in_by_hand_does_not_come_again(state):
     by_hand = neighbours(TINY.ancestor, TINY)[0]
     sampler = EvolutionSampler(TINY, children=3, parents=1, schedule="steady-state")
     study = optuna.create_study(sampler=sampler)
-    tell(study, sampler.ask(study).number, 0.5)
+    tell(study, sampler.ask(study).number, {"fitness": 0.5})
     study.enqueue_trial(genotype_to_params(by_hand))
     if state != "waiting":
         assert genotype_from_params(study.ask(gene_distributions(TINY)).params) == by_hand

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.evolution.searching import ANCESTOR, SPACE, made_up, running, searched, settled
+from tests.evolution.searching import ANCESTOR, SPACE, asked, made_up, running, searched, settled
 
 from evopose2d.errors import SearchError
 from evopose2d.evolution.sampler import EvolutionSettings, History, NotReadyError, propose, ready
@@ -48,21 +48,21 @@ def test_the_best_of_all_earlier_generations_take_turns():
     assert [each.generation for each in proposals] == [0, *[1] * 5, *[2] * 5]
     assert [each.parent for each in proposals] == [None, *[0] * 5, 4, 2, 0, 4, 2]
     # Best of generations 0 to 2: number 4 (0.3), 2 (0.4), 6 (0.45).
-    assert [propose(history, number, options).parent for number in range(11, 16)] == [4, 2, 6, 4, 2]
+    assert asked(history, options, 5) == [4, 2, 6, 4, 2]
 
 
 def test_of_equals_the_first_is_best():
     options = EvolutionSettings(SPACE, children=3, parents=2)
     _, proposals = searched(options, [0.5, 0.5, 0.5, 0.5])
     history = History(settled(each, 0.5) for each in reversed(proposals))
-    assert [propose(history, number, options).parent for number in (4, 5)] == [0, 1]
+    assert asked(history, options, 2) == [0, 1]
 
 
 def test_the_failed_are_no_parents_but_have_been_seen():
     options = EvolutionSettings(SPACE, children=3, parents=4)
     history, proposals = searched(options, [0.5, None, 0.4, None])
-    assert [propose(history, number, options).parent for number in (4, 5, 6)] == [2, 0, 2]
     assert {each.genotype for each in proposals} == history.seen
+    assert asked(history, options, 3) == [2, 0, 2]
 
 
 def test_a_generation_waits_for_the_one_before():

@@ -14,14 +14,14 @@ def members(count):
         state = (State.COMPLETE, State.COMPLETE, State.FAILED, State.RUNNING)[int(rng.integers(4))]
         # Few values, so that some are equal.
         fitness, ap = float(rng.integers(5)), float(rng.integers(5))
-        measures = {"fitness": fitness, "ap": ap} if state is State.COMPLETE else {}
-        yield Individual(number, number // 7, None, ANCESTOR, state, **measures)
+        measurements = {"fitness": fitness, "ap": ap} if state is State.COMPLETE else {}
+        yield Individual(number, number // 7, None, ANCESTOR, state, measurements)
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 60])
 def test_tallies_are_what_counting_everybody_gives(count):
     individuals = list(members(count))
-    population = Population(replace(each, state=State.RUNNING, fitness=None, ap=None) for each in individuals)
+    population = Population(replace(each, state=State.RUNNING, measurements={}) for each in individuals)
     assert (population.whole.done, population.whole.fittest) == (0, None)
     for individual in individuals:
         if individual.state is not State.RUNNING:
@@ -38,6 +38,6 @@ def test_tallies_are_what_counting_everybody_gives(count):
 
 
 def test_nobody_finishes_twice():
-    finished = Individual(0, 0, None, ANCESTOR, State.COMPLETE, 1.0)
+    finished = Individual(0, 0, None, ANCESTOR, State.COMPLETE, {"fitness": 1.0})
     with pytest.raises(ValueError, match="individual 0: got noted again after it was complete"):
         Population([finished]).note(finished)

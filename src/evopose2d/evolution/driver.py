@@ -231,23 +231,10 @@ class Driver:
 
     def _complete(self, result: IndividualResult) -> None:
         """Tell the study of an individual whose weights and result are written, then the tracker."""
-        individual = replace(
-            self._individuals[result.number],
-            state=State.COMPLETE,
-            fitness=result.fitness,
-            ap=result.ap,
-            val_loss=result.val_loss,
-            parameters=result.parameters,
-        )
+        measurements = result.measurements
+        individual = replace(self._individuals[result.number], state=State.COMPLETE, measurements=measurements)
         with writing(self._store.journal_path):
-            tell(
-                self._study,
-                result.number,
-                result.fitness,
-                ap=result.ap,
-                val_loss=result.val_loss,
-                parameters=result.parameters,
-            )
+            tell(self._study, result.number, measurements)
         self._note(individual)
         self._tracking.finished(result)
         self._estimate.learn(result)

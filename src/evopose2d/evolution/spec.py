@@ -84,6 +84,17 @@ class IndividualResult:
         """COCO keypoint AP of the weights kept, 0 to 1, from the validation pass that chose them."""
         return self.best.val_ap
 
+    @property
+    def measurements(self) -> dict[str, float]:
+        """All that the search may rank it by, by name."""
+        return {
+            "fitness": self.fitness,
+            "ap": self.ap,
+            "val_loss": self.val_loss,
+            "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Give a JSON value with all attributes, and ``val_loss`` and ``ap`` besides."""
         genotype = self.genotype.to_lists()

@@ -53,6 +53,9 @@ class EvolutionSampler(BaseSampler):
         population: ``aging``: how many of the youngest complete individuals are alive.
         tournament: ``aging``: how many of them are drawn.
         key: what tells genotypes apart; two of equal key count as one.
+        controls: also propose unmutated copies of parents (user attribute ``role``: ``control``), for their children
+            to be compared with: one for each parent at the start of a generation (steady-state: before its first
+            child and after every ``children / parents`` of them).
         exclusive: take it that a study of this sampler is asked and told through this object's process alone.
             What happens is then noted as it happens, instead of looked up in the storage each time: asking costs
             the same however many trials there are.
@@ -75,11 +78,12 @@ class EvolutionSampler(BaseSampler):
         population: int = 64,
         tournament: int = 16,
         key: Callable[[Genotype], Hashable] = identity,
+        controls: bool = False,
         exclusive: bool = False,
     ) -> None:
         self._exclusive = exclusive
         self.settings = EvolutionSettings(
-            space, children, parents, seed, schedule, selection, population, tournament, key
+            space, children, parents, seed, schedule, selection, population, tournament, key, controls
         )
         self._gene_distributions = self.settings.distributions
         self._forget()

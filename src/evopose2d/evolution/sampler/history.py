@@ -2,10 +2,11 @@
 
 import bisect
 import heapq
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from typing import NamedTuple
 
-from evopose2d.evolution.sampler.record import Individual, State
+from evopose2d.evolution.sampler.record import Individual, Role, State
 from evopose2d.evolution.sampler.selection import place, select
 from evopose2d.genotype import Genotype, SearchSpace, identity, neighbour_keys
 
@@ -13,7 +14,7 @@ from evopose2d.genotype import Genotype, SearchSpace, identity, neighbour_keys
 class _Question(NamedTuple):
     selection: str
     wanted: int
-    before: int
+    before: int | None
     barren: int
 
 
@@ -47,6 +48,10 @@ class History:
         self._seen: set[Hashable] = set()
         self._barren: set[int] = set()
         self._next_number = 0
+        self._generation = 1
+        self._children: Counter[int] = Counter()
+        self._controls: dict[int, list[int]] = {}
+        self._since_control: Counter[int] = Counter()
         self._ranked: tuple[_Question, list[Individual]] | None = None
         for individual in individuals:
             self.record(individual)
@@ -96,13 +101,16 @@ class History:
             raise ValueError(f"individual {individual.number}: got recorded again after it was {known.state}")
         if known is None or known.genotype != individual.genotype:
             self._seen.add(self._key(individual.genotype))
+        if known is None:
+            self._count(individual)
         self._individuals[individual.number] = individual
         self._unborn.discard(individual.number)
         self._note(individual.number, finished=individual.state is not State.RUNNING)
         if individual.state is State.COMPLETE:
             self._completed.append(individual)
-            bisect.insort(self._completed_numbers, individual.number)
-            if self._ranked is not None and individual.number < self._ranked[0].before:
+            if individual.role is not Role.CONTROL:
+                bisect.insort(self._completed_numbers, individual.number)
+            if self._ranked is not None and _is_before(individual, self._ranked[0].before):
                 self._ranked = None
 
     def record_without_genotype(self, number: int, *, finished: bool) -> None:
@@ -133,18 +141,38 @@ class History:
         self._unseen[number] = _Unseen(key, further)
         return True
 
+    def open_generation(self, children: int) -> int:
+        """Return the generation, from 1 on, that the next child or control belongs to.
+
+        Args:
+            children: how many children a generation has.
+        """
+        return self._generation + (self._children[self._generation] >= children)
+
+    def children(self, generation: int | None = None) -> int:
+        """Count the children of a generation, or of all, whatever their state."""
+        return self._children.total() if generation is None else self._children[generation]
+
+    def children_since_control(self, parent: int) -> int:
+        """Count the children that a parent has had since its last control, or ever."""
+        return self._since_control[parent]
+
+    def controls_of(self, parent: int) -> list[Individual]:
+        """Return a parent's controls in any state, in the order in which they were proposed."""
+        return [self._individuals[number] for number in self._controls.get(parent, ())]
+
     def youngest(self, count: int) -> list[Individual]:
-        """Give the complete individuals of greatest number, at most ``count``."""
+        """Return the complete individuals of greatest number that are no controls, at most ``count``."""
         return [self._individuals[number] for number in self._completed_numbers[-count:]]
 
-    def best_fertile(self, space: SearchSpace, selection: str, count: int, before: int) -> list[Individual]:
-        """Give the best complete individuals that have an unseen neighbour.
+    def best_fertile(self, space: SearchSpace, selection: str, count: int, before: int | None) -> list[Individual]:
+        """Return the best complete individuals that have an unseen neighbour; controls are none of them.
 
         Args:
             space: where neighbours are sought.
             selection: who is better, as :func:`select` takes it.
             count: how many to give; fewer where there are not as many.
-            before: only individuals of lower number are considered.
+            before: only earlier generations than this are considered; None: all.
 
         Returns:
             Individuals, best first.
@@ -155,24 +183,26 @@ class History:
             if not barren:
                 return best
 
-    def _rank(self, selection: str, count: int, before: int) -> list[Individual]:
+    def _rank(self, selection: str, count: int, before: int | None) -> list[Individual]:
         # All children of a generation ask the same, so the last answer is kept as long as it is true.
         question = _Question(selection, count, before, len(self._barren))
         if self._ranked is None or self._ranked[0] != question:
             if selection == "pareto":
-                candidates = (each for each in self._completed if each.number < before)
-                best = select([each for each in candidates if each.number not in self._barren], count, selection)
+                genomes = (
+                    each for each in self._completed if each.role is not Role.CONTROL and _is_before(each, before)
+                )
+                best = select([each for each in genomes if each.number not in self._barren], count, selection)
             else:
                 best = self._first_in_queue(selection, count, before)
             self._ranked = (question, best)
         return self._ranked[1]
 
-    def _first_in_queue(self, selection: str, count: int, before: int) -> list[Individual]:
+    def _first_in_queue(self, selection: str, count: int, before: int | None) -> list[Individual]:
         """As ``select``, from a queue that is kept in order: those at its head alone are looked at."""
         queue, taken_in = self._queues.get(selection, ([], 0))
-        newcomers = [place(each, selection) for each in self._completed[taken_in:]]
+        newcomers = [each for each in self._completed[taken_in:] if each.role is not Role.CONTROL]
         for newcomer in newcomers:
-            heapq.heappush(queue, newcomer)
+            heapq.heappush(queue, place(newcomer, selection))
         self._queues[selection] = queue, len(self._completed)
         best: list[Individual] = []
         looked_at = []
@@ -182,11 +212,24 @@ class History:
             if number in self._barren:
                 continue  # for ever
             looked_at.append(head)
-            if number < before:
+            if _is_before(self._individuals[number], before):
                 best.append(self._individuals[number])
         for head in looked_at:
             heapq.heappush(queue, head)
         return best
+
+    def _count(self, individual: Individual) -> None:
+        """Note a child or a control that has just been proposed."""
+        generation, parent = individual.generation, individual.parent
+        if parent is None or individual.role not in (Role.CHILD, Role.CONTROL):
+            return
+        self._generation = max(self._generation, generation)
+        if individual.role is Role.CHILD:
+            self._children[generation] += 1
+            self._since_control[parent] += 1
+        else:
+            self._controls.setdefault(parent, []).append(individual.number)
+            self._since_control[parent] = 0
 
     def _note(self, number: int, *, finished: bool) -> None:
         self._next_number = max(self._next_number, number + 1)
@@ -194,3 +237,7 @@ class History:
             self._unfinished.discard(number)
         else:
             self._unfinished.add(number)
+
+
+def _is_before(individual: Individual, generation: int | None) -> bool:
+    return generation is None or individual.generation < generation

@@ -36,6 +36,9 @@ class EvolutionSettings:
         population: ``aging``: how many of the youngest complete individuals are alive, at least 1.
         tournament: ``aging``: how many of them are drawn, with replacement, at least 1.
         key: what tells genotypes apart; two of equal key count as one.
+        controls: also propose unmutated copies of parents, for their children to be compared with: one for each
+            parent at the start of a generation (steady-state: before its first child and after every
+            ``children / parents`` of them).
 
     Raises:
         ValueError: one line with the setting, what was received and what is allowed.
@@ -50,6 +53,7 @@ class EvolutionSettings:
     population: int = 64
     tournament: int = 16
     key: Callable[[Genotype], Hashable] = identity
+    controls: bool = False
 
     @cached_property
     def distributions(self) -> dict[str, BaseDistribution]:

@@ -1,8 +1,8 @@
 """Individuals as Optuna trials: how a proposal and a result are stored, and how a history is read back.
 
-A trial's value is the fitness. Its genes are parameters; they also stand, with generation, parent and
-mutation, in one system attribute, which is written at once. ``ap``, ``val_loss`` and ``parameters`` are user
-attributes.
+A trial's value is the fitness. Its genes are parameters; they also stand, with role, generation, parent and
+mutation, in one system attribute, which is written at once. All other measurements are user attributes: every one
+that is a number, so that an objective function may add its own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,12 +14,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from evopose2d.evolution.sampler.genes import genotype_from_params, genotype_to_params
 from evopose2d.evolution.sampler.history import History
-from evopose2d.evolution.sampler.proposal import Proposal, generation_of
-from evopose2d.evolution.sampler.record import Individual, State
+from evopose2d.evolution.sampler.proposal import Proposal
+from evopose2d.evolution.sampler.record import Individual, Role, State
 from evopose2d.evolution.sampler.settings import EvolutionSettings
 from evopose2d.genotype import Genotype
 
 PROPOSAL_ATTRIBUTE = "evopose2d:proposal"
+
+_NO_MEASUREMENTS = frozenset({"generation", "parent", "mutation", "role", "error"})
 
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
@@ -41,15 +43,7 @@ def attach(study: Study, number: int) -> optuna.Trial:
     return optuna.Trial(study, trial._trial_id)
 
 
-def tell(
-    study: Study,
-    number: int,
-    fitness: float,
-    *,
-    ap: float | None = None,
-    val_loss: float | None = None,
-    parameters: int | None = None,
-) -> None:
+def tell(study: Study, number: int, measurements: Mapping[str, float]) -> None:
     """Finish an individual: store what was measured, then its fitness.
 
     Killed in between, the individual is still running and can be told again.
@@ -57,20 +51,23 @@ def tell(
     Args:
         study: the search.
         number: the individual's number.
-        fitness: the study's value; not NaN.
-        ap: COCO average precision, 0 to 1.
-        val_loss: least validation loss.
-        parameters: parameters of the network.
+        measurements: by name; ``fitness`` is the study's value and not NaN, all others become user attributes.
 
     Raises:
         KeyError: the study has no such trial.
-        ValueError: the trial is not running, or the fitness is NaN.
+        ValueError: the trial is not running, there is no fitness, it is NaN, or a name is not free.
     """
     trial = attach(study, number)
-    for name, value in (("ap", ap), ("val_loss", val_loss), ("parameters", parameters)):
-        if value is not None:
+    taken = _NO_MEASUREMENTS & measurements.keys()
+    if "fitness" not in measurements or taken:
+        raise ValueError(
+            f"measurements of trial {number}: got {sorted(measurements)}, must have fitness and none of "
+            f"{sorted(_NO_MEASUREMENTS)}"
+        )
+    for name, value in measurements.items():
+        if name != "fitness":
             trial.set_user_attr(name, value)
-    study.tell(trial, fitness, state=TrialState.COMPLETE)
+    study.tell(trial, measurements["fitness"], state=TrialState.COMPLETE)
 
 
 def read_history(study: Study, settings: EvolutionSettings) -> History:
@@ -106,7 +103,7 @@ def _take_up(history: History, study: Study, trial: FrozenTrial, settings: Evolu
     if trial.distributions == settings.distributions:
         trial.distributions = settings.distributions
     sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-    individual = _individual(trial, settings, sign)
+    individual = _individual(trial, sign)
     if individual is None:
         history.record_without_genotype(trial.number, finished=trial.state.is_finished())
     else:
@@ -133,6 +130,7 @@ def proposal_trial(proposal: Proposal, settings: EvolutionSettings) -> FrozenTri
             "generation": proposal.generation,
             "parent": proposal.parent,
             "mutation": proposal.mutation,
+            "role": proposal.role.value,
         },
     )
 
@@ -143,6 +141,7 @@ def proposal_attribute(proposal: Proposal) -> dict[str, Any]:
         "generation": proposal.generation,
         "parent": proposal.parent,
         "mutation": proposal.mutation,
+        "role": proposal.role.value,
         "genotype": proposal.genotype.to_lists(),
     }
 
@@ -160,20 +159,31 @@ def stored_genotype(trial: FrozenTrial) -> Genotype | None:
     return genotype_from_params({**genes, **trial.system_attrs.get("fixed_params", {}), **trial.params})
 
 
-def _individual(trial: FrozenTrial, settings: EvolutionSettings, sign: float) -> Individual | None:
+def _individual(trial: FrozenTrial, sign: float) -> Individual | None:
     genotype = stored_genotype(trial)
     if genotype is None:
         return None
+    # A trial that was added or enqueued by hand has no proposal: it counts as an ancestor.
     proposed: Mapping[str, Any] = trial.system_attrs.get(PROPOSAL_ATTRIBUTE, {})
+    parent = proposed.get("parent")
     state = _STATES.get(trial.state, State.RUNNING)
+    measurements = _measurements(trial)
+    if state is State.COMPLETE and trial.value is not None:
+        measurements["fitness"] = sign * trial.value
     return Individual(
         number=trial.number,
-        generation=proposed.get("generation", generation_of(trial.number, settings.children)),
-        parent=proposed.get("parent"),
+        generation=proposed.get("generation", 0),
+        parent=parent,
         genotype=genotype,
         state=state,
-        fitness=sign * trial.value if state is State.COMPLETE and trial.value is not None else None,
-        ap=trial.user_attrs.get("ap"),
-        val_loss=trial.user_attrs.get("val_loss"),
-        parameters=trial.user_attrs.get("parameters"),
+        measurements=measurements,
+        role=Role(proposed.get("role", Role.ANCESTOR if parent is None else Role.CHILD)),
     )
+
+
+def _measurements(trial: FrozenTrial) -> dict[str, float]:
+    return {
+        name: value
+        for name, value in trial.user_attrs.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and name not in _NO_MEASUREMENTS
+    }
