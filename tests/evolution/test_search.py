@@ -390,14 +390,22 @@ def test_a_result_of_another_individual_does_not_count(tmp_path):
     assert engine.submitted == [3]
 
 
+def cut_in_half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip_a_bit(path):
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+
 @pytest.mark.parametrize("name", ["weights.h5", "result.json"])
-@pytest.mark.parametrize("number", [0, 4, 8])
-def test_files_that_are_gone_are_made_again_before_children_need_them(tmp_path, name, number):
+@pytest.mark.parametrize(("number", "harm"), [(0, Path.unlink), (4, cut_in_half), (8, flip_a_bit)])
+def test_files_that_are_gone_or_damaged_are_made_again_before_children_need_them(tmp_path, name, number, harm):
     params, parts = make_params(tmp_path), ("weights.h5", "result.json")
     run(params)
     expected, store = population(params), SearchStore(Path(params.evolve.root))
     before = {each.number: [(store.folder(each.number) / part).read_bytes() for part in parts] for each in expected}
-    (store.folder(number) / name).unlink()
+    harm(store.folder(number) / name)
     extended = make_params(tmp_path, "evolve.generations=3")
     engine = InlineEngine(extended, slots=3)
     search.run(extended, FileTracker(tmp_path / "tracked"), engine=lambda params: engine)

@@ -8,6 +8,7 @@ import pytest
 from search_doubles import make_params, pretend_to_train
 
 from evopose2d.errors import SearchError
+from evopose2d.evolution.fingerprint import Fingerprint, IntactFiles
 from evopose2d.evolution.spec import IndividualFailure, IndividualSpec
 from evopose2d.evolution.store import SearchStore, writing
 from evopose2d.files import replacing
@@ -126,3 +127,49 @@ def test_a_full_disk_is_told_in_one_line(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert str(raised.value).startswith(f"{path}: cannot be written (No space left on device)")
     assert "\n" not in str(raised.value)
+
+
+def cut_in_half(content):
+    return content[: len(content) // 2]
+
+
+def flip_a_bit(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("part", ["weights.h5", "result.json"])
+@pytest.mark.parametrize("damage", [cut_in_half, flip_a_bit, lambda content: b""])
+def test_damaged_files_are_not_whole(store, trained, part, damage):
+    result, weights = trained
+    store.write_weights(result.number, weights)
+    store.write_result(result)
+    assert store.is_whole(7) and store.read_intact(7) == result
+    path = store.folder(7) / part
+    path.write_bytes(damage(path.read_bytes()))
+    if part == "result.json" and damage is flip_a_bit:
+        path.write_bytes(path.read_bytes().replace(b"}", b"]"))
+    assert not store.is_whole(7)
+    assert store.read_intact(7) is None
+
+
+def test_a_result_of_a_version_without_digests_is_read(store, trained):
+    result, weights = trained
+    store.write_result(result)
+    store.write_weights(result.number, weights)
+    assert "weights" not in json.loads(store.result_path(7).read_text())
+    assert store.read_intact(7) == result
+
+
+def test_files_are_read_again_only_after_a_change(tmp_path):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(b"as written")
+    intact, expected = IntactFiles(), Fingerprint.of(path)
+    assert intact.holds(path, expected)
+    before = path.stat()
+    path.write_bytes(b"as wrecked")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert intact.holds(path, expected)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert not intact.holds(path, expected)
+    path.unlink()
+    assert not intact.holds(path, expected)

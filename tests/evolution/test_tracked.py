@@ -260,6 +260,32 @@ def test_a_deleted_database_is_rebuilt(params, tmp_path, mlflow_uri):
     assert times[0] == times[1]
 
 
+def test_damaged_files_are_not_uploaded_but_made_again(params, tmp_path, mlflow_uri):
+    shutil.copy(tmp_path / "mlflow.db", tmp_path / "new.db")
+    run(params, tmp_path)
+    root = Path(params.evolve.root)
+    for number, name in ((2, "result.json"), (3, "weights.h5")):
+        path = root / "individuals" / f"{number:04d}" / name
+        path.write_bytes(path.read_bytes()[:50])
+    rebuilt = make_params(tmp_path, *SETTINGS, f"tracking.uri={mlflow_uri.replace('mlflow.db', 'new.db')}")
+    with pytest.raises(TrackingError, match=r"0002: gone or damaged, and of 1 more; the search's own command trains"):
+        tracked.sync(rebuilt)
+    assert {each.data.tags["individual"] for each in runs_of(rebuilt.tracking.uri, "individual")} == {"0", "1"}
+    for uri in (rebuilt.tracking.uri, mlflow_uri):
+        run(make_params(tmp_path, *SETTINGS, f"tracking.uri={uri}"), tmp_path)
+        check_all_is_there(uri, tmp_path)
+
+
+def test_an_individual_that_is_trained_again_is_recorded_again(params, tmp_path):
+    run(params, tmp_path)
+    result = Path(params.evolve.root) / "individuals/0003/result.json"
+    result.write_text(result.read_text()[:50])
+    run(params, tmp_path)
+    check_all_is_there(params.tracking.uri, tmp_path)
+    (child,) = [each for each in runs_of(params.tracking.uri, "individual") if each.data.tags["individual"] == "3"]
+    assert child.info.end_time == round(result.stat().st_mtime * 1000)
+
+
 def test_a_search_that_is_extended_goes_on_in_its_run(params, tmp_path):
     first = run(params, tmp_path)
     settings = [each for each in SETTINGS if "generations" not in each]

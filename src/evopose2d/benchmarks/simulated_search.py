@@ -166,6 +166,12 @@ class _NoFiles(SearchStore):
     def read_result(self, number: int) -> IndividualResult | None:
         return None
 
+    def read_intact(self, number: int) -> IndividualResult | None:
+        return None
+
+    def is_whole(self, number: int) -> bool:
+        return True
+
     def read_failure(self, number: int) -> IndividualFailure | None:
         return None
 

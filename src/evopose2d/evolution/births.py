@@ -42,7 +42,7 @@ def parent_of_search(params: Params, number: int) -> Parent:
         SearchError: the search has no such individual, or it has not been trained.
     """
     store = SearchStore(Path(params.evolve.root))
-    result = store.read_result(number)
+    result = store.read_intact(number)
     if result is None:
         raise SearchError(
             f"{store.folder(number)}: no trained individual; run the search first, or name weights with --weights"

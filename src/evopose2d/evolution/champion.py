@@ -11,6 +11,7 @@ from evopose2d.evolution.archive import SearchArchive
 from evopose2d.evolution.finished_network import finished_network
 from evopose2d.evolution.guardian import Guardian
 from evopose2d.evolution.registration import RegistrationRequest, service_of
+from evopose2d.evolution.store import SearchStore
 from evopose2d.tracking.models import Champion, registered_version
 from evopose2d.tracking.search_runs import SearchRuns
 
@@ -38,7 +39,7 @@ def champion_to_register(params: Params, archive: SearchArchive, runs: SearchRun
         MlflowException, SQLAlchemyError, OSError: MLflow does not answer.
     """
     best = archive.best(1)
-    if not best or best[0].number not in archive.results:
+    if not best or best[0].number not in archive.results or not SearchStore(archive.root).is_whole(best[0].number):
         return None
     result = archive.results[best[0].number]
     champion = Champion(

@@ -170,11 +170,11 @@ class Driver:
         self._individuals.note(individual)
         number = individual.number
         if individual.state is State.COMPLETE and not self._store.is_whole(number):
-            logger.warning("%s: weights or result are gone, it is trained again", self._store.folder(number))
+            logger.warning("%s: weights or result are gone or damaged, it is trained again", self._store.folder(number))
             self._queue.restore(number)
         if individual.state is not State.RUNNING:
             return
-        result, failure = self._store.read_result(number), self._store.read_failure(number)
+        result, failure = self._store.read_intact(number), self._store.read_failure(number)
         if result is not None and result.genotype == individual.genotype:
             self._complete(result)
         elif failure is not None and failure.genotype == individual.genotype and individual.parent is not None:
@@ -191,6 +191,9 @@ class Driver:
             spec = self._spec(self._individuals[number], self._stopping.limits(number))
             parent = None
             if spec.parent is not None and spec.parent_genotype is not None:
+                if not self._store.is_whole(spec.parent):
+                    folder = self._store.folder(spec.parent)
+                    raise SearchError(f"{folder}: gone or damaged since it was written; the same command mends it")
                 parent = ParentWeights(spec.parent, self._store.weights_path(spec.parent))
             self._engine.submit(spec, parent)
 
@@ -202,8 +205,9 @@ class Driver:
         if isinstance(outcome, Trained):
             self._store.write_weights(outcome.number, outcome.weights)
             self._store.write_result(outcome.result)
-            if self._queue.is_restored(outcome.number):  # the study and the tracker know it
+            if self._queue.is_restored(outcome.number):  # the study knows it
                 logger.info("individual %d: its weights and its result are there again", outcome.number)
+                self._tracking.finished(outcome.result)
             else:
                 self._complete(outcome.result)
             self._queue.finish(outcome.number)

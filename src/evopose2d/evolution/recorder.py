@@ -47,6 +47,7 @@ class SearchRecorder:
         self._children = 1
         self._begun = False
         self._known: set[int] = set()
+        self._again: set[int] = set()
         self._generation_shown = -1
         self._shown = -1
         self._not_before = 0.0
@@ -54,6 +55,8 @@ class SearchRecorder:
         self._warned = quiet
         self.error = ""
         """What MLflow said last where it did not take a record."""
+        self.damaged: set[int] = set()
+        """Numbers of the individuals whose result or weights are gone or damaged."""
 
     @property
     def runs(self) -> SearchRuns | None:
@@ -68,7 +71,8 @@ class SearchRecorder:
     @property
     def missing(self) -> list[int]:
         """Numbers of the individuals that MLflow lacks, of those that it has been told of."""
-        return sorted(self._known - (self._runs.recorded() if self._runs is not None else frozenset()))
+        recorded = self._runs.recorded() if self._runs is not None else frozenset[int]()
+        return sorted(self._known - recorded | self._again)
 
     def recorded(self) -> frozenset[int]:
         """Give the numbers of the individuals that are in MLflow to the end; none where it does not answer."""
@@ -77,7 +81,8 @@ class SearchRecorder:
         return self._open().recorded()
 
     def finished(self, result: IndividualResult, folder: Path) -> None:
-        """Record a trained individual, and those that MLflow did not take before."""
+        """Record a trained individual, also one that was trained again, and those that MLflow did not take before."""
+        self._again.add(result.number)
         self._note([result.number])
 
     def failed(self, failure: IndividualFailure, folder: Path) -> None:
@@ -153,17 +158,19 @@ class SearchRecorder:
 
     def _record(self, number: int) -> None:
         runs = self._begin()
-        result, failure = self._store.read_result(number), self._store.read_failure(number)
+        result, failure = self._store.read_intact(number), self._store.read_failure(number)
         with tempfile.TemporaryDirectory(prefix="evopose2d-") as name:
             if result is not None:
                 run = run_of_result(self._store, result, self._total, runs.link, Path(name))
             elif failure is not None:
                 run = run_of_failure(self._store, failure, self._total, runs.link, Path(name))
             else:
-                logger.warning("individual %d: %s holds no result", number, self._store.folder(number))
+                self.damaged.add(number)
                 self._known.discard(number)
+                self._again.discard(number)
                 return
             runs.record(run)
+            self._again.discard(number)
 
     def _show_generation(self) -> None:
         """Show the search's course whenever a generation is at its end."""

@@ -6,7 +6,8 @@
     study.journal                the Optuna study, which owns genomes, parents, states and fitness
     driver.lock                  held by the one process that runs the search
     individuals/0007/weights.h5  the weights of the individual's best epoch
-    individuals/0007/result.json its result, written after the weights: an individual with a result is finished
+    individuals/0007/result.json its result with the weights' size and digest, written after them: an individual is
+                                 finished once both are there and fit each other
     individuals/0008/failure.json why an individual could not be trained
 """
 
@@ -19,12 +20,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evopose2d.errors import SearchError
+from evopose2d.evolution.fingerprint import Fingerprint, IntactFiles
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 from evopose2d.files import is_temporary, replacing, write_json
 
 logger = logging.getLogger(__name__)
 
 _Record = TypeVar("_Record")
+_WEIGHTS = "weights"  # key of a result file: the fingerprint of the weight file
 
 
 class SearchStore:
@@ -36,6 +39,7 @@ class SearchStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._intact = IntactFiles()
 
     @property
     def identity_path(self) -> Path:
@@ -91,14 +95,15 @@ class SearchStore:
             temporary.write_bytes(weights)
 
     def write_result(self, result: IndividualResult) -> None:
-        """Write an individual's result, which declares it finished.
+        """Write an individual's result with the fingerprint of its weights, which declares it finished.
 
         Raises:
             SearchError: the disk does not take it; nothing is left of it.
         """
-        path = self.result_path(result.number)
+        path, weights = self.result_path(result.number), self.weights_path(result.number)
         with writing(path):
-            write_json(path, result.to_json())
+            written = {_WEIGHTS: Fingerprint.of(weights).to_json()} if weights.is_file() else {}
+            write_json(path, result.to_json() | written)
 
     def write_failure(self, failure: IndividualFailure) -> None:
         """Write why an individual could not be trained, which declares it failed.
@@ -111,22 +116,35 @@ class SearchStore:
             write_json(path, failure.to_json())
 
     def read_result(self, number: int) -> IndividualResult | None:
-        """Read an individual's result; None where it has none.
+        """Read an individual's result; None where it has none, or its weights are missing or cut short.
 
-        A damaged one counts as none. It is kept beside, with a warning.
+        A damaged result counts as none. It is kept beside, with a warning. The content of the weights is not looked at,
+        see ``read_intact``.
 
         Raises:
             SearchError: the file is there and cannot be opened.
         """
-        result = _read(self.result_path(number), IndividualResult.from_json)
-        if result is not None and not self.weights_path(number).is_file():
-            logger.warning("%s: missing, individual %d counts as not trained", self.weights_path(number), number)
-            return None
-        return result
+        found = self._read_sized(number)
+        return None if found is None else found[0]
+
+    def read_intact(self, number: int) -> IndividualResult | None:
+        """As ``read_result``, and None too where the weights are not those that were written with the result.
+
+        A file that has been compared is read again only after it has changed. Results of earlier versions have no
+        digest: their weights need only be there.
+
+        Raises:
+            SearchError: the result is there and cannot be opened.
+        """
+        found, path = self._read_sized(number), self.weights_path(number)
+        if found is None or found[1] is None or self._intact.holds(path, found[1]):
+            return None if found is None else found[0]
+        logger.warning("%s: damaged (other SHA-256 than written), individual %d counts as not trained", path, number)
+        return None
 
     def is_whole(self, number: int) -> bool:
-        """Tell whether an individual's weights and its result are there, without reading them."""
-        return self.weights_path(number).is_file() and self.result_path(number).is_file()
+        """Return whether an individual's result and weights are there, and hold what was written."""
+        return self.read_intact(number) is not None
 
     def read_failure(self, number: int) -> IndividualFailure | None:
         """Read why an individual could not be trained; None where nothing says so. As ``read_result`` otherwise."""
@@ -137,6 +155,23 @@ class SearchStore:
         numbers = sorted(int(path.name) for path in self.root.glob("individuals/[0-9]*") if path.name.isdecimal())
         found = (self.read_result(number) for number in numbers)
         return [result for result in found if result is not None]
+
+    def _read_sized(self, number: int) -> tuple[IndividualResult, Fingerprint | None] | None:
+        """Read a result with the fingerprint of its weights; None where it is damaged or their size is another."""
+        found, weights = _read(self.result_path(number), _parse_result), self.weights_path(number)
+        if found is None:
+            return None
+        written = found[1]
+        try:
+            size = weights.stat().st_size
+        except OSError:
+            logger.warning("%s: missing, individual %d counts as not trained", weights, number)
+            return None
+        if written is not None and size != written.bytes:
+            reason = f"has {size} bytes, was written with {written.bytes}"
+            logger.warning("%s: %s, individual %d counts as not trained", weights, reason, number)
+            return None
+        return found
 
     def set_aside(self, number: int) -> None:
         """Rename a result and a failure that the study's individual does not have, so that neither counts."""
@@ -166,6 +201,12 @@ def writing(path: Path) -> Iterator[None]:
         raise SearchError(
             f"{path}: cannot be written ({reason}); once that is mended, the same command goes on from here"
         ) from error
+
+
+def _parse_result(content: Mapping[str, Any]) -> tuple[IndividualResult, Fingerprint | None]:
+    values = dict(content)
+    written = values.pop(_WEIGHTS, None)
+    return IndividualResult.from_json(values), None if written is None else Fingerprint.from_json(written)
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any]], _Record]) -> _Record | None:

@@ -110,6 +110,10 @@ def finish(params: Params, recorder: SearchRecorder) -> None:
         if recorder.missing or recorder.runs is None or recorder.silent:
             lacking = f"; {len(recorder.missing)} of {len(archive.finished)} individuals are not in MLflow"
             raise TrackingError(f"{recorder.error or 'MLflow does not answer'}{lacking if recorder.missing else ''}")
+        if recorder.damaged:
+            folder = SearchStore(archive.root).folder(min(recorder.damaged))
+            more = f", and of {len(recorder.damaged) - 1} more" if len(recorder.damaged) > 1 else ""
+            raise TrackingError(f"{folder}: gone or damaged{more}; the search's own command trains it again")
         _end(params, archive, recorder, recorder.runs)
     except KeyboardInterrupt:
         recorder.stop("KILLED")

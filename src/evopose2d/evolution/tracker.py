@@ -89,7 +89,7 @@ def reconcile_tracking(tracker: Tracker, store: SearchStore, numbers: Iterable[i
     """
     recorded = frozenset(tracker.recorded())
     for number in sorted(set(numbers) - recorded):
-        result, failure = store.read_result(number), store.read_failure(number)
+        result, failure = store.read_intact(number), store.read_failure(number)
         if result is not None:
             tracker.finished(result, store.folder(number))
         elif failure is not None:

@@ -88,10 +88,11 @@ def winners(
     if number is not None and number not in archive.results:
         trained = ", ".join(str(each) for each in sorted(archive.results)[:20]) or "none"
         raise SearchError(f"{archive.root}: got individual {number}, trained are {trained}")
+    store = SearchStore(archive.root)
     for each in numbers:
-        if each not in archive.results:
+        if each not in archive.results or not store.is_whole(each):
             raise SearchError(
-                f"{SearchStore(archive.root).folder(each)}: result or weights are missing or damaged; "
+                f"{store.folder(each)}: result or weights are missing or damaged; "
                 "restore them, or name another individual with --number"
             )
     return [_winner(archive, model, archive.results[each], from_weights=from_weights) for each in numbers]

@@ -134,8 +134,11 @@ class SearchRuns:
         self._adopt(_find(self.client, self.search))
 
     def record(self, individual: IndividualRun) -> None:
-        """Make an individual's run, or complete the one that was broken off."""
+        """Make an individual's run, complete the one that was broken off, or replace the one of an earlier training."""
         run = self._runs.get(individual.number)
+        if run is not None and run.info.status in _ENDED:
+            self.client.delete_run(run.info.run_id)
+            run = None
         if run is None:
             tags = {"search": self.search, "kind": "individual", "individual": str(individual.number)}
             run = self.client.create_run(
