@@ -6,7 +6,7 @@ from search_doubles import make_params
 
 from evopose2d.errors import DataError
 from evopose2d.evolution import shipping
-from evopose2d.evolution.shipping import FileServer, at_hand, data_files, offer
+from evopose2d.evolution.shipping import FileServer, data_files, localise, manifest_of
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def offered_by(drivers, tmp_path):
     """The driver's offer; its files are served from where they will have been moved."""
     files = data_files(drivers)
     read = Counted({name: tmp_path / "moved" / path.relative_to(tmp_path / "driver") for name, path in files.items()})
-    return offer(files, read)
+    return manifest_of(files, read)
 
 
 def contents(params):
@@ -50,17 +50,17 @@ def test_a_machine_without_the_data_fetches_them_once(drivers, tmp_path, monkeyp
     monkeypatch.setattr(shipping, "_CHUNK", 1000)
     offered, expected = offered_by(drivers, tmp_path), contents(drivers)
     (tmp_path / "driver").rename(tmp_path / "moved")
-    local = at_hand(drivers, offered)
+    local = localise(drivers, offered)
     assert contents(local) == expected
     assert offered.read.reads > len(expected)
     before = offered.read.reads
-    assert at_hand(drivers, offered) == local
+    assert localise(drivers, offered) == local
     assert offered.read.reads == before
 
 
 def test_data_on_a_shared_disk_are_not_fetched(drivers, tmp_path):
     offered = offered_by(drivers, tmp_path)
-    assert at_hand(drivers, offered) is drivers
+    assert localise(drivers, offered) is drivers
     assert offered.read.reads == 0
 
 
@@ -68,7 +68,7 @@ def test_other_data_under_the_same_path_are_not_taken(drivers, tmp_path):
     offered, expected = offered_by(drivers, tmp_path), contents(drivers)
     (tmp_path / "driver").rename(tmp_path / "moved")
     make_params(tmp_path / "driver")
-    assert contents(at_hand(drivers, offered)) == expected
+    assert contents(localise(drivers, offered)) == expected
 
 
 def test_a_fetch_that_was_broken_off_leaves_nothing_that_counts(drivers, tmp_path, cache):
@@ -79,8 +79,8 @@ def test_a_fetch_that_was_broken_off_leaves_nothing_that_counts(drivers, tmp_pat
         raise ConnectionError("the driver is gone")
 
     with pytest.raises(ConnectionError):
-        at_hand(drivers, dataclasses.replace(offered, read=broken))
-    assert contents(at_hand(drivers, offered)) == expected
+        localise(drivers, dataclasses.replace(offered, read=broken))
+    assert contents(localise(drivers, offered)) == expected
     assert sorted(path.suffix for path in cache.iterdir()) == ["", ".lock"]
 
 
@@ -89,7 +89,7 @@ def test_data_that_changed_on_the_way_are_refused(drivers, tmp_path):
     (tmp_path / "driver").rename(tmp_path / "moved")
     (tmp_path / "moved/coco/annotations/person_keypoints_val2017.json").write_text("[]")
     with pytest.raises(DataError, match="are not what it offered"):
-        at_hand(drivers, offered)
+        localise(drivers, offered)
 
 
 def test_a_server_reads_no_other_files(tmp_path):
@@ -101,4 +101,4 @@ def test_missing_data_cannot_be_offered(tmp_path):
     params = make_params(tmp_path)
     Path(params.dataset.root, "annotations/person_keypoints_val2017.json").unlink()
     with pytest.raises(DataError, match=r"person_keypoints_val2017\.json: cannot be read"):
-        offer(data_files(params), lambda name, start, size: b"")
+        manifest_of(data_files(params), lambda name, start, size: b"")

@@ -21,8 +21,8 @@ from evopose2d.evolution.driver import Driver
 from evopose2d.evolution.engine import Lost, ParentWeights, Trained
 from evopose2d.evolution.journal import open_study, study_in_memory
 from evopose2d.evolution.sampler import Individual
+from evopose2d.evolution.signals import StopRequest
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
-from evopose2d.evolution.stopping import StopRequest
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.tracker import BackgroundTracking
 from evopose2d.keypoints import COCO_PERSON

@@ -9,7 +9,7 @@ from evopose2d.config.schema import Params
 from evopose2d.errors import DataError
 from evopose2d.evolution.archive import SearchArchive
 from evopose2d.evolution.finished_network import finished_network
-from evopose2d.evolution.guardian import Guardian
+from evopose2d.evolution.reaper import ProcessReaper
 from evopose2d.evolution.registration import RegistrationRequest, service_of
 from evopose2d.evolution.store import SearchStore
 from evopose2d.tracking.models import Champion, registered_version
@@ -66,7 +66,7 @@ def register_champion(request: RegistrationRequest) -> None:
     """Log and register a champion; a failure is a warning. Its process ends with this one, however that ends."""
     logger.info("registering the champion, individual %d", request.champion.individual)
     try:
-        with Guardian():
+        with ProcessReaper():
             finished = subprocess.run(
                 [sys.executable, "-m", _MODULE],
                 input=request.to_json(),

@@ -25,8 +25,8 @@ from evopose2d.evolution.sampler import (
     suggest_genotype,
     tell,
 )
+from evopose2d.evolution.signals import StopRequest
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
-from evopose2d.evolution.stopping import StopRequest
 from evopose2d.evolution.store import SearchStore, writing
 from evopose2d.evolution.tracker import BackgroundTracking
 from evopose2d.genotype import NoUnseenNeighbour

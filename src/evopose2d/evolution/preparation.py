@@ -10,7 +10,7 @@ from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.errors import DataError
 from evopose2d.evolution.configuration import check_search
-from evopose2d.evolution.guardian import Guardian
+from evopose2d.evolution.reaper import ProcessReaper
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def bring_data_up_to_date(params: Params, project: Path) -> None:
 
 def _reproduce(project: Path) -> int:
     """Run DVC, whose processes end with this one, however that ends; gives its exit status."""
-    with Guardian():
+    with ProcessReaper():
         # MLflow would take what the stages log for the run that the project was started in.
         environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
         finished = subprocess.run(

@@ -24,11 +24,11 @@ from evopose2d.config.schema import EvolveConfig, Params
 from evopose2d.errors import ConfigError, SearchError
 from evopose2d.evolution.configuration import with_absolute_paths
 from evopose2d.evolution.engine import Lost, ParentWeights, Trained, Trainer
-from evopose2d.evolution.guardian import Guardian
 from evopose2d.evolution.individual import train_individual
 from evopose2d.evolution.ray_outcomes import lost, one_line, ray_ended
 from evopose2d.evolution.ray_probe import machines_without_processes
-from evopose2d.evolution.shipping import FileServer, Offer, data_files, offer
+from evopose2d.evolution.reaper import ProcessReaper
+from evopose2d.evolution.shipping import DataManifest, FileServer, data_files, manifest_of
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.worker import work, work_alone, worker_environment
 
@@ -75,7 +75,7 @@ class RayEngine:
         if self._task is not None:
             return
         logger.info("starting workers")
-        self._exit.enter_context(Guardian())
+        self._exit.enter_context(ProcessReaper())
         _start(self._evolve)
         self._exit.callback(ray.shutdown)
         devices = {
@@ -231,12 +231,12 @@ def _join(address: str) -> None:
         raise SearchError(f"evolve.ray_address: cannot join {address}: {one_line(str(error))}") from None
 
 
-def _offer_data(params: Params) -> Offer:
+def _offer_data(params: Params) -> DataManifest:
     """Let the cluster's machines read the search's data from this one."""
     files = data_files(params)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     server = ray.remote(num_cpus=0, max_restarts=-1)(FileServer).options(scheduling_strategy=here).remote(files)
-    return offer(files, RemoteRead(server))
+    return manifest_of(files, RemoteRead(server))
 
 
 @dataclass(frozen=True)

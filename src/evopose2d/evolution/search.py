@@ -12,16 +12,16 @@ from rich.console import Console
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.evolution.configuration import check_search, evolution_sampler, network_size
+from evopose2d.evolution.data_guard import DataGuard
 from evopose2d.evolution.driver import Driver
 from evopose2d.evolution.engine import Engine
 from evopose2d.evolution.identity import check_identity, data_identity, search_identity
 from evopose2d.evolution.journal import open_study
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.progress import live_table
-from evopose2d.evolution.same_data import SameData
 from evopose2d.evolution.sampler import Individual, State, select
 from evopose2d.evolution.shipping import data_files
-from evopose2d.evolution.stopping import stop_on_signals
+from evopose2d.evolution.signals import stop_on_signals
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.tracker import BackgroundTracking, Tracker
 from evopose2d.evolution.workers import ray_workers
@@ -68,7 +68,7 @@ def run(
         tracking = stack.enter_context(BackgroundTracking(tracker, files))
         workers: Engine = stack.enter_context(engine(params))
         stop = stack.enter_context(stop_on_signals())
-        workers = SameData(workers, data_files(params).values(), partial(data_identity, params, records))
+        workers = DataGuard(workers, data_files(params).values(), partial(data_identity, params, records))
         if not files.identity_path.exists():
             _ = (
                 workers.slots

@@ -26,7 +26,7 @@ _ANNOTATIONS = "annotations/person_keypoints_val2017.json"
 
 
 @dataclass(frozen=True)
-class Offer:
+class DataManifest:
     """The data that a driver offers to the machines of its cluster.
 
     Attributes:
@@ -71,7 +71,7 @@ def data_files(params: Params) -> dict[str, Path]:
     return {name: path.resolve() for name, path in files.items()}
 
 
-def offer(files: Mapping[str, Path], read: Read) -> Offer:
+def manifest_of(files: Mapping[str, Path], read: Read) -> DataManifest:
     """Describe files to offer.
 
     Raises:
@@ -84,10 +84,10 @@ def offer(files: Mapping[str, Path], read: Read) -> Offer:
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from None
     content = json.dumps(sizes, sort_keys=True).encode() + b"".join(described[name] for name in sorted(described))
-    return Offer(sizes, hashlib.sha256(content).hexdigest(), read)
+    return DataManifest(sizes, hashlib.sha256(content).hexdigest(), read)
 
 
-def at_hand(params: Params, offered: Offer) -> Params:
+def localise(params: Params, offered: DataManifest) -> Params:
     """Give the settings with the data where this machine has them, fetched where it has not.
 
     Args:
@@ -118,12 +118,12 @@ def at_hand(params: Params, offered: Offer) -> Params:
 
 def _digest_here(params: Params) -> str:
     try:
-        return offer(data_files(params), lambda name, start, size: b"").digest
+        return manifest_of(data_files(params), lambda name, start, size: b"").digest
     except DataError:
         return ""
 
 
-def _fetch(offered: Offer, folder: Path) -> None:
+def _fetch(offered: DataManifest, folder: Path) -> None:
     """Fetch all files into a folder that appears when it is whole."""
     logger.info("fetching %.1f MB of data", sum(offered.sizes.values()) / 1e6)
     for left in folder.parent.glob(f".{folder.name}-*"):  # by a process that was killed

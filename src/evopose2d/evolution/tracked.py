@@ -13,7 +13,7 @@ from evopose2d.evolution.archive import SearchArchive, read_search
 from evopose2d.evolution.champion import champion_to_register, register_champion
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.recorder import SearchRecorder
-from evopose2d.evolution.stopping import sigterm_interrupts
+from evopose2d.evolution.signals import sigterm_interrupts
 from evopose2d.evolution.store import SearchStore
 from evopose2d.tracking.connection import TrackingError, answering, server_command
 from evopose2d.tracking.search_runs import SearchRuns

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evopose2d.config.schema import Params
 from evopose2d.evolution.engine import Trainer
-from evopose2d.evolution.shipping import Offer, at_hand
+from evopose2d.evolution.shipping import DataManifest, localise
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def work(
     params: Params,
     parent_weights: bytes | None,
     environment: Mapping[str, str],
-    offered: Offer | None = None,
+    offered: DataManifest | None = None,
 ) -> tuple[IndividualResult, bytes]:
     """Train an individual in this process.
 
@@ -83,7 +83,7 @@ def work(
     os.environ.update(environment)
     for name in _NOT_INHERITED:
         os.environ.pop(name, None)
-    return trainer(spec, params if offered is None else at_hand(params, offered), parent_weights)
+    return trainer(spec, params if offered is None else localise(params, offered), parent_weights)
 
 
 def work_alone(
@@ -92,7 +92,7 @@ def work_alone(
     params: Params,
     parent_weights: bytes | None,
     environment: Mapping[str, str],
-    offered: Offer | None = None,
+    offered: DataManifest | None = None,
 ) -> tuple[IndividualResult, bytes]:
     """As ``work``, under another name: Ray keeps how often a worker is reused by the function's."""
     return work(trainer, spec, params, parent_weights, environment, offered)

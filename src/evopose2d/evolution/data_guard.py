@@ -9,7 +9,7 @@ from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
 from evopose2d.evolution.spec import IndividualSpec
 
 
-class SameData:
+class DataGuard:
     """An engine that trains no individual on other data, and gives none that was trained while they changed.
 
     Args:

@@ -5,20 +5,20 @@ import sys
 import pytest
 from process_marks import wait_until_ended
 
-from evopose2d.evolution.guardian import Guardian, marked_processes
+from evopose2d.evolution.reaper import ProcessReaper, marked_processes
 
 DRIVER = """
 import subprocess, sys, time
-from evopose2d.evolution.guardian import Guardian
-with Guardian() as guardian:
+from evopose2d.evolution.reaper import ProcessReaper
+with ProcessReaper() as reaper:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
-    print(guardian.mark, child.pid, flush=True)
+    print(reaper.mark, child.pid, flush=True)
     time.sleep(300)
 """
 
 UNQUIET_DRIVER = """
 import os, threading
-from evopose2d.evolution.guardian import Guardian
+from evopose2d.evolution.reaper import ProcessReaper
 
 def set_variables(done):
     while not done.is_set():
@@ -31,7 +31,7 @@ done = threading.Event()
 threading.Thread(target=set_variables, args=[done]).start()
 try:
     for _ in range(15):
-        with Guardian():
+        with ProcessReaper():
             pass
 finally:
     done.set()
@@ -49,15 +49,15 @@ def test_what_a_killed_driver_started_ends(sent):
 
 
 def test_what_is_left_ends_with_the_block():
-    with Guardian() as guardian:
+    with ProcessReaper() as reaper:
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-        assert [process.pid for process in marked_processes(guardian.mark)] == [child.pid]
+        assert [process.pid for process in marked_processes(reaper.mark)] == [child.pid]
     assert child.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_other_processes_are_left_alone():
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-    with Guardian():
+    with ProcessReaper():
         pass
     assert stranger.poll() is None
     stranger.kill()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from evopose2d.evolution.stopping import sigterm_interrupts, stop_on_signals
+from evopose2d.evolution.signals import sigterm_interrupts, stop_on_signals
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 

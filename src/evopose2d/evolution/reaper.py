@@ -18,7 +18,7 @@ _MARK = "EVOPOSE2D_DRIVER"
 _ROUNDS = 30
 
 
-class Guardian:
+class ProcessReaper:
     """A process that outlives this one for a moment, to kill what carries its mark.
 
     What is started between entering and leaving inherits the mark by its environment.
@@ -34,7 +34,7 @@ class Guardian:
     def __enter__(self) -> Self:
         # Its own session, so that Ctrl-C does not reach it. It reads the end of a pipe that this process holds:
         # however this process dies, the system closes it.
-        command = [sys.executable, "-m", "evopose2d.evolution.guardian", self.mark]
+        command = [sys.executable, "-m", "evopose2d.evolution.reaper", self.mark]
         # A copy of the environment: another thread that sets a variable moves the environment of this process while
         # the new one's is read from it, which then does not start (EFAULT).
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ.copy(), start_new_session=True)
