@@ -1,6 +1,5 @@
 import pytest
-
-from evopose2d.benchmarks.comparison import compare, time_in_turn
+from benchmarks.comparison import compare, time_in_turn
 
 
 def test_variants_take_turns_and_are_held_against_the_baseline():

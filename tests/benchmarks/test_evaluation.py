@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-
-from evopose2d.benchmarks.crowd import draw_crowd
-from evopose2d.benchmarks.evaluation import AP, DECODING, TOTAL, compare_steps, evaluate_both_ways
+from benchmarks.crowd import draw_crowd
+from benchmarks.evaluation import AP, DECODING, TOTAL, compare_steps, evaluate_both_ways
 
 
 def test_both_ways_find_the_same_people():

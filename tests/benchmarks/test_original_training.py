@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from benchmarks.original_training import KERAS_2, KERAS_3, OriginalTraining, host_batch
 from tests.training.conftest import TINY, train_config
 
-from evopose2d.benchmarks.original_training import KERAS_2, KERAS_3, OriginalTraining, host_batch
 from evopose2d.networks.build import build_network
 from evopose2d.networks.scaling import describe
 from evopose2d.training.loop import trainable

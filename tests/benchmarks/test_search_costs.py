@@ -3,14 +3,14 @@ from dataclasses import astuple
 from functools import partial
 
 import pytest
+from benchmarks.__main__ import app
+from benchmarks.individual_costs import measured
+from benchmarks.original_start import OriginalStart, start_original
+from benchmarks.stamps import WorkerStamps
 from tests.evolution.search_doubles import TINY_ANCESTOR, InlineEngine
 from typer.testing import CliRunner
 
-from evopose2d.benchmarks import search_costs
-from evopose2d.benchmarks.individual_costs import measured
-from evopose2d.benchmarks.original_start import OriginalStart, start_original
-from evopose2d.benchmarks.stamps import WorkerStamps
-from evopose2d.cli.app import app
+from benchmarks import search_costs
 from evopose2d.config.loading import load_params
 from evopose2d.errors import DataError, TrainingError
 from evopose2d.evolution.spec import IndividualResult
@@ -54,7 +54,7 @@ def test_a_small_search_is_timed(project_root, mlflow_uri, monkeypatch, tmp_path
     monkeypatch.setattr(search_costs, "measure", partial(search_costs.measure, **there))
     start = OriginalStart(3.0, 2.0)
     monkeypatch.setattr(search_costs, "start_original", lambda params, environment, processes: [start] * processes)
-    command = ["benchmark", "evolve", *TINY, "--trained", "2", "--images", "5", "--rounds", "2", "--json"]
+    command = ["evolve", *TINY, "--trained", "2", "--images", "5", "--rounds", "2", "--json"]
     out = tmp_path / "costs.json"
     ended = CliRunner().invoke(app, [*command, "--out", str(out), "--params", str(project_root / "params.yaml")])
     assert ended.exception is None, ended.output

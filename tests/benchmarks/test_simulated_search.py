@@ -3,10 +3,10 @@ import json
 
 import numpy as np
 import pytest
+from benchmarks.__main__ import app
+from benchmarks.simulated_search import SimulatedClock, simulate, sized
 from typer.testing import CliRunner
 
-from evopose2d.benchmarks.simulated_search import SimulatedClock, simulate, sized
-from evopose2d.cli.app import app
 from evopose2d.config.loading import load_params
 from evopose2d.evolution.sampler import State
 
@@ -64,7 +64,7 @@ def test_the_clock_runs_while_the_driver_works():
 
 
 def test_the_command_gives_a_table_a_picture_and_json(project_root, tmp_path):
-    command = ["benchmark", "evolve", "--simulate", "--workers", "5", "--individuals", "31", "--seed", "1"]
+    command = ["evolve", "--simulate", "--workers", "5", "--individuals", "31", "--seed", "1"]
     picture, out = tmp_path / "growth.png", tmp_path / "growth.json"
     files = ["--curves", str(picture), "--out", str(out)]
     ended = CliRunner().invoke(app, [*command, *files, "--params", str(project_root / "params.yaml"), "--json"])
@@ -76,7 +76,7 @@ def test_the_command_gives_a_table_a_picture_and_json(project_root, tmp_path):
 
 
 def test_stopping_is_compared_at_equal_compute(project_root, tmp_path):
-    command = ["benchmark", "evolve", "--simulate", "--workers", "5", "--individuals", "61", "--compare", "2"]
+    command = ["evolve", "--simulate", "--workers", "5", "--individuals", "61", "--compare", "2"]
     settings = ["evolve.stopping=percentile", "evolve.child_epochs=5", "--params", str(project_root / "params.yaml")]
     out = tmp_path / "compared.json"
     ended = CliRunner().invoke(app, [*command, *settings, "--out", str(out), "--json"])

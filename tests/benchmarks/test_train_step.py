@@ -3,9 +3,9 @@
 import math
 
 import pytest
+from benchmarks.train_step import measure
+from benchmarks.training_process import ORIGINAL, PLAIN, PROJECT
 
-from evopose2d.benchmarks.train_step import measure
-from evopose2d.benchmarks.training_process import ORIGINAL, PLAIN, PROJECT
 from evopose2d.errors import TrainingError
 
 _TINY = (

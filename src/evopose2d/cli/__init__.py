@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -20,15 +20,18 @@ logger = logging.getLogger(__name__)
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
-def main() -> None:
-    """Run the command line; a mistake that a user can mend ends in one line on standard error and its exit status.
+def main(command: Callable[[], None] | None = None) -> None:
+    """Run a command line; a mistake that a user can mend ends in one line on standard error and its exit status.
 
     So does a file that cannot be read or written, wherever that shows; ``--verbose`` shows the traceback too.
+
+    Args:
+        command: parses the arguments and runs what they name; None: the command ``evopose2d``.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_teardown(), _noted_interrupts() as interrupts:
         try:
-            app()
+            (command or app)()
         except SystemExit as end:
             if end.code == _INTERRUPTED or (end.code and interrupts):
                 _end_interrupted()

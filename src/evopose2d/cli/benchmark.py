@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Out, Overrides, ParamsFile, Set, load_settings
-from evopose2d.cli.benchmark_evolve import evolve
-from evopose2d.cli.benchmark_steps import evaluate, train_step
 from evopose2d.cli.options import Coordinates, Device, FlipTest, Method, Precision
 from evopose2d.cli.output import import_tensorflow, save, show
 
@@ -112,7 +110,3 @@ def pipeline(
     rows = [asdict(speed) for speed in speeds]
     save(rows, out)
     show(rows, title=f"input pipeline, {height}x{width}, {records.people} people", as_json=as_json)
-
-
-for command in (train_step, evaluate, evolve):
-    benchmark.command()(command)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from evopose2d.benchmarks.simulated_training import SimulatedTraining
+from benchmarks.simulated_training import SimulatedTraining
 from evopose2d.config.schema import Params
 from evopose2d.evolution.configuration import evolution_sampler
 from evopose2d.evolution.driver import Driver

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evopose2d.benchmarks.simulated_search import SimulatedSearch
+from benchmarks.simulated_search import SimulatedSearch
 from evopose2d.config.schema import Params
 
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)

@@ -1,4 +1,4 @@
-"""``evopose2d benchmark train-step`` and ``evaluate``."""
+"""``python -m benchmarks train-step`` and ``evaluate``."""
 
 import json
 from dataclasses import asdict
@@ -27,7 +27,7 @@ def train_step(
     as_json: AsJson = False,
 ) -> None:
     """Measure the training step beside the original's: its speed, the time to the second step, memory."""
-    from evopose2d.benchmarks.train_step import measure
+    from benchmarks.train_step import measure
     from evopose2d.config.catalogue import settings_of
 
     published = settings_of(network) if network else {}
@@ -62,8 +62,8 @@ def evaluate(
 ) -> None:
     """Measure what follows the forward pass, from heatmaps to AP, beside the original's loops."""
     import_tensorflow()
-    from evopose2d.benchmarks.crowd import draw_crowd
-    from evopose2d.benchmarks.evaluation import compare_steps, evaluate_both_ways
+    from benchmarks.crowd import draw_crowd
+    from benchmarks.evaluation import compare_steps, evaluate_both_ways
 
     theirs, ours = evaluate_both_ways(draw_crowd(people), batch_size)
     rows = [asdict(step) for step in compare_steps(theirs, ours)]

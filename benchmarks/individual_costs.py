@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evopose2d.benchmarks.stamps import (
+from benchmarks.stamps import (
     COLLECTED,
     DISPATCHED,
     IMPORTED,

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from evopose2d.benchmarks import original_evaluation as original
-from evopose2d.benchmarks.crowd import STRIDE, Crowd
+from benchmarks import original_evaluation as original
+from benchmarks.crowd import STRIDE, Crowd
 from evopose2d.data.geometry import keypoints_to_image
 from evopose2d.evaluation.coco_ap import evaluate_results
 from evopose2d.evaluation.nms import suppress

@@ -1,4 +1,4 @@
-"""``evopose2d benchmark evolve``: what a search costs besides its trainings."""
+"""``python -m benchmarks evolve``: what a search costs besides its trainings."""
 
 import json
 import logging
@@ -55,7 +55,7 @@ def evolve(
     if not simulate:
         _really(settings, children=trained, images=images, rounds=rounds, out=out, as_json=as_json)
         return
-    from evopose2d.benchmarks import simulated_search
+    from benchmarks import simulated_search
 
     # The driver would tell of each individual.
     logging.getLogger("evopose2d.evolution").setLevel(logging.WARNING)
@@ -63,7 +63,7 @@ def evolve(
         settings, individuals=individuals, children=children or workers, schedule=schedule, seed=seed
     )
     if compare:
-        from evopose2d.benchmarks.stopping import compare_stopping
+        from benchmarks.stopping import compare_stopping
 
         if settings.evolve.stopping == "none":
             raise ConfigError("evolve.stopping: got 'none', must be a way of stopping to compare with none")
@@ -79,7 +79,7 @@ def evolve(
     whole = {name: value for name, value in vars(found).items() if name not in ("growth", "population", "ended")}
     save({**whole, "growth": growth}, out)
     if curves is not None:
-        from evopose2d.visualization.growth import growth_curves
+        from benchmarks.growth import growth_curves
         from evopose2d.visualization.style import save_figure
 
         columns = {name: [point[name] for point in growth] for name in growth[0]}
@@ -105,7 +105,7 @@ def _start_from(network: str) -> list[str]:
 
 def _really(settings: "Params", *, children: int, images: int, rounds: int, out: Path | None, as_json: bool) -> None:
     import_tensorflow()
-    from evopose2d.benchmarks.search_costs import measure
+    from benchmarks.search_costs import measure
 
     costs = measure(settings, children=children, images=images, rounds=rounds)
     everything = {**asdict(costs), "rows": costs.rows()}

@@ -2,9 +2,7 @@
 
 import importlib.util
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -14,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from evopose2d.benchmarks.training_process import ORIGINAL
+from benchmarks.training_process import ORIGINAL, start_process
 from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError, TrainingError
 from evopose2d.files import write_text
@@ -50,15 +48,15 @@ def start_original(params: Params, environment: Mapping[str, str], processes: in
     with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder, ThreadPoolExecutor(processes) as threads:
         file = Path(folder) / "params.yaml"
         write_text(file, yaml.safe_dump(asdict(params)))
-        command = [sys.executable, "-m", "evopose2d.benchmarks.training_process", ORIGINAL, str(file)]
-        started = [threads.submit(_start, command, environment) for _ in range(processes)]
+        started = [threads.submit(_start, file, environment) for _ in range(processes)]
         return [each.result() for each in started]
 
 
-def _start(command: list[str], environment: Mapping[str, str]) -> OriginalStart:
+def _start(params_file: Path, environment: Mapping[str, str]) -> OriginalStart:
     start = time.perf_counter()
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=os.environ | dict(environment), text=True, **streams) as process:  # type: ignore[call-overload]
+    with start_process(ORIGINAL, params_file, environment=environment, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write("step\nstep\n")
             process.stdin.flush()
@@ -67,5 +65,5 @@ def _start(command: list[str], environment: Mapping[str, str]) -> OriginalStart:
         finally:
             process.kill()
     if not all(answers):
-        raise TrainingError(f"benchmark: the original's process ended before its second step: {' '.join(command)}")
+        raise TrainingError("benchmark: the original's process ended before its second step")
     return OriginalStart(elapsed, json.loads(answers[1])["cpu_seconds"])

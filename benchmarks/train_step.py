@@ -11,7 +11,6 @@ import logging
 import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evopose2d.benchmarks.comparison import compare, time_in_turn
-from evopose2d.benchmarks.training_process import ORIGINAL, PROJECT, VARIANTS
+from benchmarks.comparison import compare, time_in_turn
+from benchmarks.training_process import ORIGINAL, PROJECT, VARIANTS, start_process
 from evopose2d.errors import TrainingError
 
 logger = logging.getLogger(__name__)
@@ -181,11 +180,9 @@ def _variants(architecture: str) -> list[str]:
 
 @contextmanager
 def _trainer(variant: str, params_file: Path, overrides: Sequence[str]) -> Iterator[_Trainer]:
-    command = [sys.executable, "-m", "evopose2d.benchmarks.training_process", variant, str(params_file), *overrides]
     quiet = None if logger.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=quiet, text=True)
-    with process:
+    with start_process(variant, params_file, overrides, stderr=quiet) as process:
         try:
             yield _Trainer(process, variant, started)
         finally:

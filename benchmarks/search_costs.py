@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from evopose2d.benchmarks.individual_costs import IndividualCosts, Measured, measured
-from evopose2d.benchmarks.original_start import OriginalStart, start_original
-from evopose2d.benchmarks.stamps import DriverStamps, StampedStore, StampedTracker, StampedTrainer, stamped_workers
+from benchmarks.individual_costs import IndividualCosts, Measured, measured
+from benchmarks.original_start import OriginalStart, start_original
+from benchmarks.stamps import DriverStamps, StampedStore, StampedTracker, StampedTrainer, stamped_workers
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import DataError

@@ -9,10 +9,11 @@ device. What a variant does not need is not imported, since the time to its seco
 import json
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,6 +31,34 @@ KEYPOINTS = 17
 _STEPS = 1_000_000  # more than anybody waits for
 
 OnStep = Callable[[float, dict[str, Any]], None]
+
+
+def start_process(
+    variant: str,
+    params_file: Path,
+    overrides: Sequence[str] = (),
+    *,
+    environment: Mapping[str, str] | None = None,
+    stderr: int | None = None,
+) -> subprocess.Popen[str]:
+    """Start a process of this module, with its standard input and output as pipes.
+
+    Args:
+        variant: one of ``VARIANTS``.
+        params_file: settings; ``overrides`` change some of them.
+        environment: variables besides this process's.
+        stderr: as ``subprocess.Popen`` takes it.
+    """
+    root = str(Path(__file__).parent.parent)  # this package is not installed, and the working folder may be another
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.training_process", variant, str(params_file), *overrides],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path} | dict(environment or {}),
+    )
 
 
 def train_endlessly(variant: str, params: Params, on_step: OnStep) -> None:
@@ -58,7 +87,7 @@ def random_batch(params: Params, seed: int = 0) -> tuple[NDArray[np.uint8], NDAr
 
 
 def _train_as_original(variant: str, params: Params, on_step: OnStep) -> None:
-    from evopose2d.benchmarks.original_training import KERAS_2, KERAS_3, OriginalTraining, host_batch
+    from benchmarks.original_training import KERAS_2, KERAS_3, OriginalTraining, host_batch
     from evopose2d.networks.scaling import describe
 
     spec = describe(params.model, KEYPOINTS)
