@@ -24,6 +24,7 @@ _ROWS = (
     ("prediction",),
     ("export",),
     ("evolution",),
+    ("quality",),
     ("benchmarks",),
     ("cli",),
 )
@@ -46,6 +47,8 @@ _NEVER = {
     "tracking": {"tensorflow", "jax", "optuna", "ray"},
     "stages": {"optuna", "ray"},
     "export": {"evopose2d.training", "mlflow", "optuna", "ray"},
+    # It holds Optuna's samplers against the project's.
+    "quality": {"mlflow", "ray"},
     "benchmarks": {"mlflow", "optuna", "ray"},
     "prediction": {"evopose2d.training", "evopose2d.tracking", "optuna", "ray"},
 }

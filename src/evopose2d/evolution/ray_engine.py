@@ -114,8 +114,8 @@ class RayEngine:
         """
         self._connect()
         weights = None if parent is None else self._parent_weights(parent)
-        # The ancestor trains before all others can.
-        alone = spec.parent is None
+        # A search's ancestor trains before all others can.
+        alone = spec.number == 0
         task, cpus = (self._lone_task, self._lone_cpus()) if alone else (self._task, self._evolve.cpus)
         params, offered = self._shared
         reference = task.remote(self._trainer, spec, params, weights, worker_environment(cpus), offered)

@@ -1,0 +1,260 @@
+"""Make the ground truth: a sample of genotypes trained in full from random weights, by a search's own workers."""
+
+import importlib.metadata
+import logging
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evopose2d.config.schema import Params
+from evopose2d.errors import ConfigError, Interrupted, SearchError
+from evopose2d.evolution.configuration import check_search, search_space
+from evopose2d.evolution.engine import Engine, Lost, Trained
+from evopose2d.evolution.lock import driver_lock
+from evopose2d.evolution.progress import duration
+from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.evolution.stopping import StopRequest, stop_on_signals
+from evopose2d.evolution.workers import ray_workers
+from evopose2d.quality.sample import Job, jobs
+from evopose2d.quality.table import Row, TruthTable, read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+SMALL_SETTING = (
+    "dataset.source=synthetic",
+    "dataset.synthetic.seed=2020",
+    "dataset.synthetic.train_images=320",
+    "dataset.synthetic.val_images=60",
+    "dataset.synthetic.test_images=0",
+    "model.input_shape=[64,32]",
+    "evolve.ancestor_epochs=3",
+    "evolve.batch_size=16",
+    "evolve.learning_rate=0.024",
+    "evolve.cpus=1",
+    "evolve.tasks_per_worker=32",
+)
+"""What differs from ``params.yaml`` in the table that the package ships."""
+
+_WAIT = 0.5
+_LIBRARIES = ("evopose2d", "tensorflow", "keras", "numpy")
+_SETTINGS = (
+    "dataset.source",
+    "dataset.synthetic.seed",
+    "dataset.synthetic.train_images",
+    "dataset.synthetic.val_images",
+    "model.architecture",
+    "model.input_shape",
+    "model.compound_scaling",
+    "model.head_blocks",
+    "model.head_channels",
+    "model.final_kernel",
+    "accelerator.precision",
+    "train.l2",
+    "train.sigma",
+    "train.shuffle_buffer",
+    "evolve.seed",
+    "evolve.ancestor",
+    "evolve.ancestor_epochs",
+    "evolve.batch_size",
+    "evolve.learning_rate",
+    "evolve.flip_probability",
+    "evolve.cpus",
+    "evolve.space.kernels",
+    "evolve.space.repeats",
+    "evolve.space.stride_blocks",
+    "evolve.space.strided",
+)
+
+
+def make_truth(
+    params: Params,
+    path: Path,
+    genotypes: int,
+    *,
+    engine: Callable[[Params], AbstractContextManager[Engine]] = ray_workers,
+) -> TruthTable:
+    """Train what a table lacks of the first ``genotypes`` of its sample, and write it after each training.
+
+    Args:
+        params: all settings; ``evolve.ancestor_epochs`` is the length of a training, ``evolve.seed`` that of the
+            sample and of the trainings, and ``evolve.cpus`` are the threads of each.
+        path: the table, which may be there.
+        genotypes: how many of the sample, the ancestor included.
+        engine: opens what trains them.
+
+    Returns:
+        The table with everything that is wanted.
+
+    Raises:
+        ConfigError: a setting cannot be, or is not the one that the table was made with.
+        DataError: the file is no table, or the data cannot be made.
+        SearchError: another process makes this table, or some could not be trained.
+        Interrupted: the user stopped it; the same command goes on.
+    """
+    check_search(params)
+    settings = truth_settings(params)
+    table = read_table(path) if path.exists() else TruthTable(settings, _made_with())
+    check_settings(path, table.settings, settings)
+    wanted = list(jobs(search_space(params.evolve), params.evolve.seed, genotypes))
+    missing = [job for job in wanted if job.key not in table.keys]
+    logger.info("%s: %d of %d trainings are there", path, len(wanted) - len(missing), len(wanted))
+    if not missing:
+        return table
+    with ExitStack() as stack:
+        stack.enter_context(driver_lock(path.with_name(f".{path.name}.lock")))
+        prepare_data(params)
+        workers = stack.enter_context(engine(params))
+        stop = stack.enter_context(stop_on_signals())
+        return _Trainings(params, path, table, workers, stop).run(missing)
+
+
+def truth_settings(params: Params) -> dict[str, Any]:
+    """Give all that determines the rows of a table, by dotted key."""
+    return {key: _value(asdict(params), key) for key in _SETTINGS}
+
+
+def check_settings(path: Path, old: Any, new: Any) -> None:  # noqa: ANN401 - JSON objects
+    """Hold the settings of a table against others.
+
+    Raises:
+        ConfigError: one line with every key that differs, its old and its new value.
+    """
+    changes = [
+        f"{key} {old.get(key)} -> {new.get(key)}" for key in sorted({*old, *new}) if old.get(key) != new.get(key)
+    ]
+    if changes:
+        raise ConfigError(f"{path}: made with other settings: {', '.join(changes)}; restore them, or name another file")
+
+
+def prepare_data(params: Params) -> None:
+    """Make the dataset and its records where they are missing.
+
+    Raises:
+        DataError: they cannot be made.
+    """
+    # With TensorFlow, which a driver whose data are there does without.
+    from evopose2d.stages import download, write_tfrecords
+
+    download.run(params)
+    records = Path(params.write_tfrecords.root)
+    if not all((records / name / "info.json").exists() for name in ("train", "val")):
+        write_tfrecords.run(params)
+
+
+def training_seed(seed: int, job: Job) -> int:
+    """Return a training's own seed, 0 .. 2**31 - 1."""
+    return int(np.random.SeedSequence([seed, *job.key]).generate_state(1)[0]) >> 1
+
+
+class _Trainings:
+    """The trainings of a table, several at once."""
+
+    def __init__(self, params: Params, path: Path, table: TruthTable, workers: Engine, stop: StopRequest) -> None:
+        self._evolve = params.evolve
+        self._path = path
+        self._table = table
+        self._workers = workers
+        self._stop = stop
+        self._running: dict[int, Job] = {}
+        self._attempts: Counter[int] = Counter()
+        self._failed: list[str] = []
+
+    def run(self, missing: list[Job]) -> TruthTable:
+        started = time.monotonic()
+        # Number 0 is a search's ancestor, which trains alone with all of the machine's processors.
+        left = iter(enumerate(missing, start=1))
+        self._fill(left)
+        done = 0
+        while self._running:
+            for outcome in self._workers.wait(_WAIT):
+                done += self._settle(outcome, done + 1, len(missing), started)
+            if self._stop.requested:
+                raise Interrupted(
+                    f"{self._path}: stopped after {done} of {len(missing)} trainings; the same command goes on"
+                )
+            self._fill(left)
+        if self._failed:
+            raise SearchError(f"{self._path}: {len(self._failed)} trainings failed: {'; '.join(self._failed[:3])}")
+        return self._table
+
+    def _fill(self, left: Iterator[tuple[int, Job]]) -> None:
+        while len(self._running) < self._workers.slots:
+            task = next(left, None)
+            if task is None:
+                return
+            self._running[task[0]] = task[1]
+            self._workers.submit(self._spec(*task), None)
+
+    def _settle(self, outcome: Trained | Lost, count: int, total: int, started: float) -> int:
+        """Write a row, or try again; tell how many rows have come."""
+        job = self._running[outcome.number]
+        if isinstance(outcome, Lost):
+            self._lose(outcome, job)
+            return 0
+        del self._running[outcome.number]
+        row = _row(job, outcome)
+        self._table = self._table.with_row(row)
+        write_table(self._path, self._table)
+        left = (time.monotonic() - started) / count * (total - count)
+        logger.info(
+            "genotype %d, replicate %d: val loss %.2f, AP %.3f, %.1f s; %d of %d done, about %s left",
+            *(row.number, row.replicate, row.val_loss, row.ap, row.seconds, count, total, duration(left)),
+        )
+        return 1
+
+    def _lose(self, lost: Lost, job: Job) -> None:
+        if lost.mendable is not None:
+            raise lost.mendable
+        self._attempts[lost.number] += 1
+        logger.warning("genotype %d, replicate %d: %s", *job.key, lost.error)
+        if self._attempts[lost.number] < self._evolve.attempts:
+            self._workers.submit(self._spec(lost.number, job), None)
+        else:
+            del self._running[lost.number]
+            self._failed.append(f"genotype {job.sampled.number}: {lost.error}")
+
+    def _spec(self, number: int, job: Job) -> IndividualSpec:
+        return IndividualSpec(
+            number=number,
+            generation=0,
+            parent=None,
+            mutation="",
+            genotype=job.sampled.genotype,
+            parent_genotype=None,
+            epochs=self._evolve.ancestor_epochs,
+            seed=training_seed(self._evolve.seed, job),
+        )
+
+
+def _row(job: Job, trained: Trained) -> Row:
+    result = trained.result
+    return Row(
+        number=job.sampled.number,
+        replicate=job.replicate,
+        mutations=job.sampled.mutations,
+        genotype=result.genotype,
+        seed=result.seed,
+        val_losses=tuple(epoch.val_loss for epoch in result.epochs),
+        aps=tuple(epoch.val_ap for epoch in result.epochs),
+        parameters=result.parameters,
+        multiply_adds=result.multiply_adds,
+        seconds=result.seconds,
+    )
+
+
+def _made_with() -> dict[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    return versions | {"python": platform.python_version(), "machine": platform.machine()}
+
+
+def _value(content: Any, key: str) -> Any:  # noqa: ANN401 - any JSON value
+    for name in key.split("."):
+        content = content[name]
+    return content
