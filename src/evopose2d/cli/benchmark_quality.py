@@ -1,4 +1,4 @@
-"""``evopose2d benchmark truth``, ``surrogate`` and ``samplers``: whether a search finds anything."""
+"""``evopose2d benchmark truth``, ``surrogate``, ``samplers`` and ``ranking``: whether a search finds anything."""
 
 import logging
 from dataclasses import asdict, replace
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FOLDER = Path("search/truth")
+_INHERITANCE = ("function-preserving", "original", "none")
+_RANDOM_NUMBERS = ("common", "individual")
 _Made = Annotated[
     Path, typer.Option("--out", help="The table; where it is there, what it lacks is trained.", dir_okay=False)
 ]
@@ -108,6 +110,56 @@ def samplers(
     ancestor = problem.true(problem.space.ancestor).fitness - problem.best()[1]
     title = f"regret over {seeds} searches (the ancestor's is {ancestor:.4g}); evaluation from scratch, no inheritance"
     show(rows, title=title, as_json=as_json)
+
+
+def ranking(
+    overrides: Overrides = None,
+    small: Annotated[
+        bool, typer.Option("--small", help="The ground truth's setting and table, instead of trainings in full.")
+    ] = False,
+    table: _Given = None,
+    genotypes: Annotated[int, typer.Option(min=6, help="Genotypes to rank.")] = 20,
+    full_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a training in full.")] = 10,
+    full_seeds: Annotated[int, typer.Option(min=1, help="Trainings in full of each genotype.")] = 1,
+    epochs: Annotated[list[int] | None, typer.Option(min=1, help="Of a child; repeatable (1).")] = None,
+    inheritance: Annotated[
+        list[str] | None, typer.Option(help="Of evolve.inheritance's values; repeatable (all).")
+    ] = None,
+    random_numbers: Annotated[list[str] | None, typer.Option(help="common or individual; repeatable (both).")] = None,
+    folder: Annotated[Path, typer.Option(help="For the results.", file_okay=False)] = Path("search/ranking"),
+    out: Out = None,
+    params: ParamsFile = PARAMS_FILE,
+    more: Set = "",
+    as_json: AsJson = False,
+) -> None:
+    """Hold the ranks of a search's short trainings against those of trainings in full."""
+    for name, given, allowed in (
+        ("--inheritance", inheritance, _INHERITANCE),
+        ("--random-numbers", random_numbers, _RANDOM_NUMBERS),
+    ):
+        for value in given or ():
+            if value not in allowed:
+                raise ConfigError(f"{name}: got {value!r}, must be one of {', '.join(allowed)}")
+    settings = _small_setting(params, _FOLDER, overrides, more) if small else load_settings(params, overrides, more)
+    from evopose2d.quality.agreement import rules
+    from evopose2d.quality.ranking import rank
+    from evopose2d.quality.table import SHIPPED, read_table
+    from evopose2d.quality.truth import prepare_data
+
+    if small:
+        prepare_data(settings)
+    agreements = rank(
+        settings,
+        folder,
+        rules(epochs or [1], inheritance or _INHERITANCE, random_numbers or _RANDOM_NUMBERS),
+        genotypes=genotypes,
+        full_epochs=full_epochs,
+        full_seeds=full_seeds,
+        table=read_table(table or SHIPPED) if small or table is not None else None,
+    )
+    rows = [asdict(row) for row in agreements]
+    save(rows, out)
+    show(rows, title=f"ranks of short trainings against those in full, of {genotypes} genotypes", as_json=as_json)
 
 
 def _small_setting(params: Path, folder: Path, overrides: list[str] | None, more: str) -> "Params":

@@ -62,8 +62,8 @@ def run_search(contestant: Contestant, problem: Problem, evaluations: int, seed:
         trial = study.ask()
         genotype = contestant.suggest(trial)
         observed = problem.observe(genotype, rng)
-        for name in ("ap", "val_loss", "parameters"):
-            trial.set_user_attr(name, getattr(observed, name))
+        for name, value in observed.measurements.items():
+            trial.set_user_attr(name, value)
         study.tell(trial, observed.fitness)
         if observed.fitness < least:
             least, incumbent = observed.fitness, problem.true(genotype).fitness

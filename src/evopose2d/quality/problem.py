@@ -1,7 +1,7 @@
 """A search to be run in milliseconds: genotypes are judged by the surrogate, with the noise of real trainings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,19 @@ class Judged:
         val_loss: least val loss.
         ap: 0 to 1.
         parameters: of its network.
+        multiply_adds: of a forward pass over one image.
     """
 
     fitness: float
     val_loss: float
     ap: float
     parameters: int
+    multiply_adds: int
+
+    @property
+    def measurements(self) -> dict[str, float]:
+        """All but the fitness by name, as an individual tells what else a search may rank it by."""
+        return {name: value for name, value in asdict(self).items() if name != "fitness"}
 
 
 class Problem:
@@ -64,7 +71,7 @@ class Problem:
         true, noise = self.true(genotype), self._surrogate.noise
         factor = float(np.exp(rng.normal(0.0, noise.log_val_loss)))
         ap = float(np.clip(true.ap + rng.normal(0.0, noise.ap), 0.0, 1.0))
-        return Judged(true.fitness * factor, true.val_loss * factor, ap, true.parameters)
+        return replace(true, fitness=true.fitness * factor, val_loss=true.val_loss * factor, ap=ap)
 
     def best(self, starts: Sequence[Genotype] = (), seed: int = 0) -> tuple[Genotype, float]:
         """Seek the fittest genotype, by descent along single mutations from many starts.
@@ -102,6 +109,6 @@ class Problem:
             return
         predicted = self._surrogate.predict(genotypes)
         for genotype, val_loss, ap in zip(genotypes, predicted.val_loss, predicted.ap, strict=True):
-            parameters = self._surrogate.setting.size(genotype).parameters
-            value = fitness(val_loss, parameters, target_parameters=self._target, exponent=self._exponent)
-            self._known[genotype] = Judged(value, float(val_loss), float(ap), parameters)
+            size = self._surrogate.setting.size(genotype)
+            value = fitness(val_loss, size.parameters, target_parameters=self._target, exponent=self._exponent)
+            self._known[genotype] = Judged(value, float(val_loss), float(ap), size.parameters, size.multiply_adds)

@@ -3,27 +3,26 @@
 import importlib.metadata
 import logging
 import platform
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evopose2d.config.schema import Params
-from evopose2d.errors import ConfigError, Interrupted, SearchError
+from evopose2d.config.schema import EvolveConfig, Params
+from evopose2d.errors import ConfigError, SearchError
 from evopose2d.evolution.configuration import check_search, search_space
-from evopose2d.evolution.engine import Engine, Lost, Trained
+from evopose2d.evolution.engine import Engine, Trained
 from evopose2d.evolution.lock import driver_lock
-from evopose2d.evolution.progress import duration
+from evopose2d.evolution.signals import stop_on_signals
 from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.stopping import StopRequest, stop_on_signals
 from evopose2d.evolution.workers import ray_workers
 from evopose2d.quality.sample import Job, jobs
 from evopose2d.quality.table import Row, TruthTable, read_table, write_table
+from evopose2d.quality.trainings import Training, run_trainings
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,6 @@ SMALL_SETTING = (
 )
 """What differs from ``params.yaml`` in the table that the package ships."""
 
-_WAIT = 0.5
 _LIBRARIES = ("evopose2d", "tensorflow", "keras", "numpy")
 _SETTINGS = (
     "dataset.source",
@@ -112,7 +110,12 @@ def make_truth(
         prepare_data(params)
         workers = stack.enter_context(engine(params))
         stop = stack.enter_context(stop_on_signals())
-        return _Trainings(params, path, table, workers, stop).run(missing)
+        made = _Table(path, table)
+        trainings = [made.training(number, job, params.evolve) for number, job in enumerate(missing, start=1)]
+        failed = run_trainings(trainings, workers, stop, params.evolve.attempts)
+    if failed:
+        raise SearchError(f"{path}: {len(failed)} trainings failed: {'; '.join(failed[:3])}")
+    return made.table
 
 
 def truth_settings(params: Params) -> dict[str, Any]:
@@ -153,84 +156,29 @@ def training_seed(seed: int, job: Job) -> int:
     return int(np.random.SeedSequence([seed, *job.key]).generate_state(1)[0]) >> 1
 
 
-class _Trainings:
-    """The trainings of a table, several at once."""
+class _Table:
+    """A table on the disk, to which rows come."""
 
-    def __init__(self, params: Params, path: Path, table: TruthTable, workers: Engine, stop: StopRequest) -> None:
-        self._evolve = params.evolve
-        self._path = path
-        self._table = table
-        self._workers = workers
-        self._stop = stop
-        self._running: dict[int, Job] = {}
-        self._attempts: Counter[int] = Counter()
-        self._failed: list[str] = []
+    def __init__(self, path: Path, table: TruthTable) -> None:
+        self.path = path
+        self.table = table
 
-    def run(self, missing: list[Job]) -> TruthTable:
-        started = time.monotonic()
-        # Number 0 is a search's ancestor, which trains alone with all of the machine's processors.
-        left = iter(enumerate(missing, start=1))
-        self._fill(left)
-        done = 0
-        while self._running:
-            for outcome in self._workers.wait(_WAIT):
-                done += self._settle(outcome, done + 1, len(missing), started)
-            if self._stop.requested:
-                raise Interrupted(
-                    f"{self._path}: stopped after {done} of {len(missing)} trainings; the same command goes on"
-                )
-            self._fill(left)
-        if self._failed:
-            raise SearchError(f"{self._path}: {len(self._failed)} trainings failed: {'; '.join(self._failed[:3])}")
-        return self._table
+    def add(self, job: Job, trained: Trained) -> None:
+        self.table = self.table.with_row(_row(job, trained))
+        write_table(self.path, self.table)
 
-    def _fill(self, left: Iterator[tuple[int, Job]]) -> None:
-        while len(self._running) < self._workers.slots:
-            task = next(left, None)
-            if task is None:
-                return
-            self._running[task[0]] = task[1]
-            self._workers.submit(self._spec(*task), None)
-
-    def _settle(self, outcome: Trained | Lost, count: int, total: int, started: float) -> int:
-        """Write a row, or try again; tell how many rows have come."""
-        job = self._running[outcome.number]
-        if isinstance(outcome, Lost):
-            self._lose(outcome, job)
-            return 0
-        del self._running[outcome.number]
-        row = _row(job, outcome)
-        self._table = self._table.with_row(row)
-        write_table(self._path, self._table)
-        left = (time.monotonic() - started) / count * (total - count)
-        logger.info(
-            "genotype %d, replicate %d: val loss %.2f, AP %.3f, %.1f s; %d of %d done, about %s left",
-            *(row.number, row.replicate, row.val_loss, row.ap, row.seconds, count, total, duration(left)),
-        )
-        return 1
-
-    def _lose(self, lost: Lost, job: Job) -> None:
-        if lost.mendable is not None:
-            raise lost.mendable
-        self._attempts[lost.number] += 1
-        logger.warning("genotype %d, replicate %d: %s", *job.key, lost.error)
-        if self._attempts[lost.number] < self._evolve.attempts:
-            self._workers.submit(self._spec(lost.number, job), None)
-        else:
-            del self._running[lost.number]
-            self._failed.append(f"genotype {job.sampled.number}: {lost.error}")
-
-    def _spec(self, number: int, job: Job) -> IndividualSpec:
-        return IndividualSpec(
+    def training(self, number: int, job: Job, evolve: EvolveConfig) -> Training:
+        spec = IndividualSpec(
             number=number,
             generation=0,
             parent=None,
             mutation="",
             genotype=job.sampled.genotype,
             parent_genotype=None,
-            epochs=self._evolve.ancestor_epochs,
-            seed=training_seed(self._evolve.seed, job),
+            epochs=evolve.ancestor_epochs,
+            seed=training_seed(evolve.seed, job),
         )
+        return Training(f"genotype {job.sampled.number}, replicate {job.replicate}", spec, None, partial(self.add, job))
 
 
 def _row(job: Job, trained: Trained) -> Row:
