@@ -140,7 +140,7 @@ def _small(params: Params, folder: Path, *, children: int, images: int, tracking
 def _original(params: Params, rounds: int) -> list[OriginalStart]:
     ancestor = Genotype.from_lists(params.evolve.ancestor)
     settings = individual_params(params, IndividualSpec(0, 0, None, "", ancestor, None, _EPOCHS, params.evolve.seed))
-    environment = worker_environment(params.evolve.cpus)
+    environment = worker_environment(params.evolve.threads)
     return [each for _ in range(rounds) for each in start_original(settings, environment, _slots(params))]
 
 

@@ -60,6 +60,7 @@ def test_what_does_not_determine_the_outcome_may_change(tmp_path, path, override
     [
         ("evolve.children=5", "evolve.children 4 -> 5"),
         ("evolve.seed=1", "evolve.seed 0 -> 1"),
+        ("evolve.threads=4", "evolve.threads 2 -> 4"),
         ("evolve.schedule=steady-state", "evolve.schedule generational -> steady-state"),
         ("evolve.generations=1", "evolve.generations 2 -> 1"),
         ("evolve.space.repeats=[1,5]", r"evolve.space.repeats \[1, 4\] -> \[1, 5\]"),
@@ -150,3 +151,12 @@ def test_a_search_from_before_there_were_common_random_numbers_is_resumed_with_s
     assert "evolve.random_numbers" not in read_identity(path)["settings"]
     with pytest.raises(ConfigError, match=r"evolve.random_numbers absent -> common"):
         start(tmp_path, path)
+
+
+def test_a_search_from_before_its_threads_were_told_is_resumed_and_tells_them_from_then_on(tmp_path, path):
+    start(tmp_path, path)
+    stored = json.loads(path.read_text())
+    del stored["settings"]["evolve.threads"]
+    path.write_text(json.dumps(stored))
+    start(tmp_path, path)
+    assert read_identity(path)["settings"]["evolve.threads"] == 2

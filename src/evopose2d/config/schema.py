@@ -206,6 +206,7 @@ class EvolveConfig:
     target_parameters: float = _allowed(above=0.0)
     size_exponent: float = _allowed(maximum=0.0)
     workers: int = _allowed(minimum=0)
+    threads: int = _allowed(minimum=1)
     cpus: float = _allowed(above=0.0)
     gpus: float = _allowed(minimum=0.0)
     tpus: float = _allowed(minimum=0.0)

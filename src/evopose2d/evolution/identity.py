@@ -42,6 +42,8 @@ _FREE = (
     | {"dataset.root", "write_tfrecords.root", "write_tfrecords.workers", "write_tfrecords.content", "model.genotype"}
     | {f"write_tfrecords.crops.{item.name}" for item in fields(CropsConfig)}
 )
+# What earlier versions did not store, and took from the machine.
+_NOT_TOLD_BEFORE = frozenset({"evolve.threads"})
 _SECTIONS = ("dataset", "write_tfrecords", "model", "evolve")
 _SINGLE_KEYS = ("train.l2", "train.sigma", "train.shuffle_buffer", "accelerator.precision")
 
@@ -104,7 +106,7 @@ def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
         )
     if stored["settings"] == identity:
         return
-    if old is not identity:
+    if identity[_GENERATIONS] > old[_GENERATIONS]:
         logger.info("the search is extended to %d generations", identity[_GENERATIONS])
     with writing(path):
         write_json(path, stored | {"settings": dict(identity)})
@@ -137,7 +139,8 @@ def _new_identity() -> dict[str, Any]:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    differing = [key for key in sorted({*old, *new}) if old.get(key, _ABSENT) != new.get(key, _ABSENT)]
+    untold = {key for key in _NOT_TOLD_BEFORE if key not in old}
+    differing = [key for key in sorted({*old, *new} - untold) if old.get(key, _ABSENT) != new.get(key, _ABSENT)]
     if _GENERATIONS in differing and new[_GENERATIONS] > old.get(_GENERATIONS, 0):
         differing.remove(_GENERATIONS)
     return [f"{key} {_shown(old.get(key, _ABSENT))} -> {_shown(new.get(key, _ABSENT))}" for key in differing]

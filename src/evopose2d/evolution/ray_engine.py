@@ -30,7 +30,7 @@ from evopose2d.evolution.ray_probe import machines_without_processes
 from evopose2d.evolution.reaper import ProcessReaper
 from evopose2d.evolution.shipping import DataManifest, FileServer, data_files, manifest_of
 from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.worker import work, work_alone, worker_environment
+from evopose2d.evolution.worker import work, worker_environment
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,6 @@ class RayEngine:
         self._running: dict[Any, int] = {}
         self._parents: OrderedDict[int, Any] = OrderedDict()
         self._task: Any = None
-        self._lone_task: Any = None
         self._shared: tuple[Any, Any] = (None, None)
         self._slots = 0
         self._slots_until = -math.inf
@@ -84,17 +83,9 @@ class RayEngine:
             "max_retries": 0,
         }
         self._task = ray.remote(num_cpus=self._evolve.cpus, max_calls=self._evolve.tasks_per_worker, **devices)(work)
-        # Its worker has threads for more processors than a child gets, so it makes room at once.
-        self._lone_task = ray.remote(num_cpus=self._lone_cpus(), max_calls=1, **devices)(work_alone)
         offered = None if self._evolve.ray_address is None else _offer_data(self._params)
         self._shared = (ray.put(self._params), ray.put(offered))
         self._check_room()
-
-    def _lone_cpus(self) -> float:
-        """Give the processors of an individual that nobody trains beside: all of this machine, a share elsewhere."""
-        if self._evolve.ray_address is not None:
-            return self._evolve.cpus
-        return max(self._evolve.cpus, ray.cluster_resources().get("CPU", 0))
 
     @property
     def slots(self) -> int:
@@ -114,11 +105,9 @@ class RayEngine:
         """
         self._connect()
         weights = None if parent is None else self._parent_weights(parent)
-        # A search's ancestor trains before all others can.
-        alone = spec.number == 0
-        task, cpus = (self._lone_task, self._lone_cpus()) if alone else (self._task, self._evolve.cpus)
         params, offered = self._shared
-        reference = task.remote(self._trainer, spec, params, weights, worker_environment(cpus), offered)
+        environment = worker_environment(self._evolve.threads)
+        reference = self._task.remote(self._trainer, spec, params, weights, environment, offered)
         self._running[reference] = spec.number
 
     def wait(self, timeout: float) -> list[Trained | Lost]:

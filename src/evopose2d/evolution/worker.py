@@ -19,19 +19,20 @@ _NOT_INHERITED = ("MLFLOW_RUN_ID",)
 _INHERITED = ("KERAS_BACKEND",)
 
 
-def worker_environment(cpus: float) -> dict[str, str]:
-    """Give the environment variables that a worker sets before it imports a numeric library.
+def worker_environment(threads: int) -> dict[str, str]:
+    """Return the environment variables that a worker sets before it imports a numeric library.
 
     Args:
-        cpus: processors for each individual. Left alone, TensorFlow would use all there are, in every worker.
+        threads: that a CPU operation is split among. Left alone, TensorFlow would take as many as the machine has
+            processors, in every worker; sums of floats depend on how they are split, so that each machine would give
+            other weights.
     """
-    threads = str(max(1, round(cpus)))
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "OMP_NUM_THREADS": threads,
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
     }
 
 
@@ -84,15 +85,3 @@ def work(
     for name in _NOT_INHERITED:
         os.environ.pop(name, None)
     return trainer(spec, params if offered is None else localise(params, offered), parent_weights)
-
-
-def work_alone(
-    trainer: Trainer,
-    spec: IndividualSpec,
-    params: Params,
-    parent_weights: bytes | None,
-    environment: Mapping[str, str],
-    offered: DataManifest | None = None,
-) -> tuple[IndividualResult, bytes]:
-    """As ``work``, under another name: Ray keeps how often a worker is reused by the function's."""
-    return work(trainer, spec, params, parent_weights, environment, offered)
