@@ -127,6 +127,8 @@ def _small(params: Params, folder: Path, *, children: int, images: int, tracking
         child_epochs=_EPOCHS,
         ray_address=None,
         stopping="none",
+        controls=False,
+        finalists=0,
     )
     return replace(
         params,

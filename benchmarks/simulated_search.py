@@ -21,6 +21,7 @@ from evopose2d.evolution.driver import Driver
 from evopose2d.evolution.engine import Lost, ParentWeights, Trained
 from evopose2d.evolution.journal import open_study, study_in_memory
 from evopose2d.evolution.sampler import Individual
+from evopose2d.evolution.session import Session
 from evopose2d.evolution.signals import StopRequest
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
 from evopose2d.evolution.store import SearchStore
@@ -166,6 +167,9 @@ class _NoFiles(SearchStore):
     def read_result(self, number: int) -> IndividualResult | None:
         return None
 
+    def read_record(self, number: int) -> IndividualResult | None:
+        return None
+
     def read_intact(self, number: int) -> IndividualResult | None:
         return None
 
@@ -247,8 +251,8 @@ def simulate(
         sampler.ask = asked  # type: ignore[method-assign]
         engine = SimulatedEngine(training, workers, clock, growth.note)
         with BackgroundTracking(None, store) as tracking:
-            driver = Driver(params, study, sampler, store, engine, tracking, StopRequest(), clock=clock)
-            population = driver.run()
+            session = Session(store, engine, tracking, StopRequest(), clock=clock)
+            population = list(Driver(params, study, sampler, session).run().values())
     end = clock()
     growth.note(len(engine.ends), at_end=True)
     starts, ends = np.array(engine.starts), np.array(engine.ends)

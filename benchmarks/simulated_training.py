@@ -74,6 +74,7 @@ class SimulatedTraining:
             seconds=pace * len(epochs),
             host="simulated",
             stopped=len(epochs) < spec.epochs,
+            role=spec.role,
         )
 
     def _curve(self, spec: IndividualSpec, rng: np.random.Generator) -> list[float]:

@@ -185,9 +185,9 @@ class StampedTracker:
         self._tracker = tracker
         self._stamps = stamps
 
-    def recorded(self) -> Collection[int]:
-        """Give the numbers of the individuals that have been recorded."""
-        return self._tracker.recorded()
+    def recorded(self, *, finals: bool = False) -> Collection[int]:
+        """Return the numbers of the individuals, or of the finalists, that have been recorded."""
+        return self._tracker.recorded(finals=finals)
 
     def finished(self, result: IndividualResult, folder: Path) -> None:
         """Record a trained individual."""

@@ -19,6 +19,7 @@ from evopose2d.errors import ConfigError, DataError, SearchError
 from evopose2d.evolution import search
 from evopose2d.evolution.archive import read_search
 from evopose2d.evolution.finished_network import finished_network
+from evopose2d.evolution.store import SearchStore
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.networks.build import build_network
 from evopose2d.stages.pose_model import load_pose_model
@@ -158,12 +159,14 @@ def test_best_writes_a_network_to_be_used(project: Path, finished: Path):
     best = archive.best(1)[0]
     known = finished_network(make_params(finished), archive, archive.results[best.number])
     trained = build_network(known.model, 17, seed=1)
-    kept = Path(known.weights).read_bytes()
+    kept, store = Path(known.weights).read_bytes(), SearchStore(finished / "search")
     try:
         save_weights(trained, Path(known.weights))
+        store.write_result(archive.results[best.number])
         written = invoke("evolve", "best", "--model", "models/best", f"write_tfrecords.root={finished / 'records'}")
     finally:
         Path(known.weights).write_bytes(kept)
+        store.write_result(archive.results[best.number])
     assert written.exit_code == 0, written.output
     model = load_pose_model(Path("models/best"))
     assert model.config.genotype == best.genotype.to_lists()

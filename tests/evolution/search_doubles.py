@@ -17,7 +17,7 @@ from evopose2d.errors import TrainingError
 from evopose2d.evolution.configuration import network_size
 from evopose2d.evolution.engine import Lost, ParentWeights, Trained
 from evopose2d.evolution.journal import open_study
-from evopose2d.evolution.sampler import Individual, read_history
+from evopose2d.evolution.sampler import Individual, Role, read_history
 from evopose2d.evolution.search import evolution_sampler
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
 from evopose2d.fitness import fitness
@@ -36,6 +36,8 @@ SMALL = (
     "evolve.children=4",
     "evolve.parents=2",
     "evolve.attempts=2",
+    "evolve.controls=false",
+    "evolve.finalists=0",
     "model.input_shape=[128,96]",
     "model.head_blocks=3",
     "model.head_channels=64",
@@ -83,6 +85,7 @@ def pretend_to_train(
         multiply_adds=size.multiply_adds,
         seconds=0.1,
         host="nowhere",
+        role=spec.role,
     )
     weights = json.dumps({"genotype": spec.genotype.to_lists(), "inherited": inherited}) + " " * 100_000
     return result, weights.encode()
@@ -93,8 +96,8 @@ class Trainer:
     """Pretends to train, notes it in ``notes``, and fails where it is told to.
 
     Attributes:
-        notes: folder of the notes: a line of ``trained`` for each individual that was trained to its end, and
-            a file ``training-<number>`` from when an individual's training starts.
+        notes: folder of the notes: a line of ``trained`` for each individual that was trained to its end (of
+            ``finals`` for a finalist), and a file ``training-<number>`` from when an individual's training starts.
         dies_once: individuals whose process is killed the first time.
         dies: individuals whose process is killed every time.
         diverges: individuals whose loss is not a number, every time.
@@ -119,14 +122,14 @@ class Trainer:
             os.kill(os.getpid(), signal.SIGKILL)
         if spec.number in self.diverges:
             raise TrainingError("the loss became nan in epoch 1, step 1")
-        with (self.notes / "trained").open("a") as file:
+        with (self.notes / ("finals" if spec.role is Role.FINALIST else "trained")).open("a") as file:
             file.write(f"{spec.number}\n")
         return pretend_to_train(spec, params, parent_weights)
 
 
-def trained(notes: Path) -> list[int]:
-    """Numbers of the individuals that were trained to their end, in that order."""
-    path = notes / "trained"
+def trained(notes: Path, *, finals: bool = False) -> list[int]:
+    """Numbers of the individuals, or of the finalists, that were trained to their end, in that order."""
+    path = notes / ("finals" if finals else "trained")
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
@@ -164,30 +167,34 @@ class InlineEngine:
 
 
 class FileTracker:
-    """Records individuals as lines of a file."""
+    """Records individuals as lines of a file, finalists as lines of another one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def lines(self) -> list[tuple[int, str]]:
-        if not self.path.exists():
+    def lines(self, *, finals: bool = False) -> list[tuple[int, str]]:
+        path = self._path(finals)
+        if not path.exists():
             return []
-        return [(int(number), state) for number, state in (line.split() for line in self.path.read_text().splitlines())]
+        return [(int(number), state) for number, state in (line.split() for line in path.read_text().splitlines())]
 
-    def recorded(self) -> list[int]:
-        return [number for number, _ in self.lines()]
+    def recorded(self, *, finals: bool = False) -> list[int]:
+        return [number for number, _ in self.lines(finals=finals)]
 
     def finished(self, result: IndividualResult, folder: Path) -> None:
         assert (folder / "weights.h5").is_file()
-        self._record(result.number, "complete")
+        self._record(result, "complete")
 
     def failed(self, failure: IndividualFailure, folder: Path) -> None:
         assert (folder / "failure.json").is_file()
-        self._record(failure.number, "failed")
+        self._record(failure, "failed")
 
-    def _record(self, number: int, state: str) -> None:
-        with self.path.open("a") as file:
-            file.write(f"{number} {state}\n")
+    def _record(self, individual: IndividualResult | IndividualFailure, state: str) -> None:
+        with self._path(individual.role is Role.FINALIST).open("a") as file:
+            file.write(f"{individual.number} {state}\n")
+
+    def _path(self, finals: bool) -> Path:
+        return self.path.with_name(f"{self.path.name}-finals") if finals else self.path
 
 
 def population(params: Params) -> list[Individual]:

@@ -8,7 +8,7 @@ from search_doubles import PARAMS_FILE, InlineEngine, Trainer, make_params, popu
 from evopose2d.config.loading import load_params
 from evopose2d.errors import SearchError
 from evopose2d.evolution import search
-from evopose2d.evolution.archive import generation_done, read_search
+from evopose2d.evolution.archive import read_search
 from evopose2d.evolution.records import gene_params, genotype_yaml, varied_genes
 from evopose2d.evolution.report import best_rows, population_rows, progress, summary
 from evopose2d.evolution.sampler import State, select
@@ -48,12 +48,21 @@ def test_a_search_that_has_not_been_started(tmp_path: Path):
         read_search(tmp_path)
 
 
+@pytest.mark.parametrize("schedule", ["generational", "steady-state"])
 @pytest.mark.parametrize(
-    ("finished", "generation"),
-    [([], -1), ([0], 0), ([0, 1, 2, 3], 0), ([0, 1, 2, 3, 4], 1), ([0, 1, 2, 3, 5, 6, 7, 8], 0), (range(9), 2)],
+    ("finished", "done"),
+    [([], 0), ([0], 1), ([0, 1, 2, 3], 1), ([0, 1, 2, 3, 4], 2), ([0, 1, 2, 3, 5, 6, 7, 8], 1), (range(9), 3)],
 )
-def test_a_generation_is_done_when_nobody_before_it_is_left(finished, generation):
-    assert generation_done(list(finished), children=4) == generation
+def test_a_generation_is_done_when_nobody_before_it_is_left(archive, schedule, finished, done):
+    individuals = [
+        each if each.number in finished else replace(each, state=State.RUNNING, measurements={})
+        for each in archive.individuals
+    ]
+    settings = {**archive.settings, "evolve.schedule": schedule}
+    other = replace(archive, individuals=individuals, settings=settings)
+    sizes = [len(generation) for generation in other.generations_done()]
+    assert sizes == [1, 4, 4][:done]
+    assert len(replace(other, individuals=individuals[:4]).generations_done()) <= 1
 
 
 def test_rows_of_the_best_are_those_of_the_population(archive):

@@ -10,7 +10,7 @@ from evopose2d.evolution.configuration import (
     individual_params,
     network_size,
     search_space,
-    total_individuals,
+    total_children,
     training_seed,
     with_absolute_paths,
 )
@@ -107,8 +107,8 @@ def test_in_the_steady_state_the_children_of_a_parent_share_them(tmp_path):
 
 
 def test_the_size_of_a_search(tmp_path):
-    assert total_individuals(make_params(tmp_path).evolve) == 9
-    assert total_individuals(make_params(tmp_path, "evolve.generations=0").evolve) == 1
+    assert total_children(make_params(tmp_path).evolve) == 8
+    assert total_children(make_params(tmp_path, "evolve.generations=0").evolve) == 0
 
 
 @pytest.mark.parametrize(

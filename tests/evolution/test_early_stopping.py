@@ -9,7 +9,7 @@ from search_doubles import InlineEngine, make_params, population, pretend_to_tra
 from evopose2d.errors import ConfigError
 from evopose2d.evolution import search
 from evopose2d.evolution.early_stopping import CurveStopping, exceeds, fitness_so_far
-from evopose2d.evolution.sampler import Individual, State
+from evopose2d.evolution.sampler import Individual, Role, State
 from evopose2d.evolution.spec import IndividualResult
 from evopose2d.evolution.store import SearchStore
 from evopose2d.genotype import Genotype
@@ -44,12 +44,12 @@ def evolve(tmp_path):
     return make_params(tmp_path, *STOPPING, "evolve.schedule=steady-state").evolve
 
 
-def limits_of(evolve, curves, first=1):
-    """The limits of a child after others, whose val losses by epoch are given from number 1 on, or from 0."""
+def limits_of(evolve, curves, first=1, role=Role.CHILD):
+    """The limits of an individual after others, whose val losses by epoch are given from number 1 on."""
     genotype = Genotype.from_lists(evolve.ancestor)
     results = {number: result_of(number, losses, genotype) for number, losses in enumerate(curves, first)}
-    known = [Individual(number, 1, 0, genotype, State.COMPLETE, {"fitness": 1.0}) for number in results]
-    return CurveStopping(evolve, lambda count: known[-count:], results.get).limits(first + len(curves))
+    child = Individual(first + len(curves), 1, 0, genotype, State.RUNNING, role=role)
+    return CurveStopping(evolve, lambda individual: list(results)[-evolve.children :], results.get).limits(child)
 
 
 def test_limits_are_percentiles_of_the_least_losses_so_far(evolve):
@@ -62,9 +62,10 @@ def test_limits_are_percentiles_of_the_least_losses_so_far(evolve):
     assert limits_of(replace(evolve, stopping="none"), curves) == ()
 
 
-def test_the_ancestor_which_trains_longer_sets_no_limits(evolve):
+@pytest.mark.parametrize("role", [Role.ANCESTOR, Role.CONTROL])
+def test_only_children_are_stopped(evolve, role):
     curves = [[50.0, 60.0], [40.0, 30.0], [30.0, 20.0], [20.0, 10.0], [10.0, 5.0]]
-    assert limits_of(evolve, [[1.0] * 4, *curves], first=0) == limits_of(evolve, curves)
+    assert limits_of(evolve, curves, role=role) == ()
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,41 @@ def test_children_are_stopped_and_complete_with_what_they_have(tmp_path):
     assert all(len(result.epochs) == 4 for result in results if not result.stopped)
     fitness = {each.number: each.fitness for each in population(params)}
     assert all(fitness[result.number] == fitness_so_far(result, params.evolve)[-1] for result in results)
+
+
+@pytest.mark.parametrize("schedule", ["generational", "steady-state"])
+def test_neither_the_ancestor_nor_controls_are_stopped_or_set_limits(tmp_path, schedule):
+    params = make_params(tmp_path, *STOPPING, "evolve.controls=true", f"evolve.schedule={schedule}")
+    limits = {}
+
+    def trainer(spec, params, weights):
+        limits[spec.number] = spec.limits
+        result, weights = stopping_trainer(spec, params, weights)
+        if spec.role is Role.CHILD:
+            return result, weights
+        epochs = tuple(replace(epoch, val_loss=1e-3) for epoch in result.epochs)  # nobody could keep up with
+        return replace(result, epochs=epochs), weights
+
+    search.run(params, engine=partial(InlineEngine, trainer=trainer, slots=1))
+    individuals = population(params)
+    assert any(each.role is Role.CONTROL for each in individuals)
+    for each in individuals:
+        assert all(limit > 10 for limit in limits[each.number])
+        assert each.role is Role.CHILD or limits[each.number] == ()
+    assert any(each.role is Role.CHILD and np.isfinite(limits[each.number]).any() for each in individuals)
+
+
+@pytest.mark.parametrize("gone", [("weights.h5",), ("result.json",)])
+@pytest.mark.parametrize("slots", [1, 8])
+def test_limits_are_the_same_where_files_of_the_others_are_lost(tmp_path, gone, slots):
+    longer = "evolve.generations=4"
+    whole = run(make_params(tmp_path / "whole", *STOPPING, longer))
+    params = make_params(tmp_path / "parts", *STOPPING)
+    run(params)
+    for number in (18, 20, 24):
+        for name in gone:
+            (SearchStore(Path(params.evolve.root)).folder(number) / name).unlink()
+    assert run(make_params(tmp_path / "parts", *STOPPING, longer), slots=slots) == whole
 
 
 @pytest.mark.parametrize(("slots", "order_seed"), [(3, 1), (100, 2)])

@@ -15,6 +15,7 @@ from process_marks import kill_marked, listening_addresses, marked
 from search_doubles import FileTracker, InlineEngine, Trainer, make_params, population, trained
 
 from evopose2d.evolution import search
+from evopose2d.evolution.archive import read_search
 from evopose2d.evolution.store import SearchStore
 
 pytestmark = pytest.mark.slow
@@ -129,6 +130,27 @@ def test_a_driver_killed_at_any_stage(stage, at, start, unbroken, tmp_path):
     assert start(engine="inline").wait()[0] == 0
     unfinished = stage in ("within weights", "between weights and result")
     check_nothing_lost(tmp_path / "broken", unbroken(), retrained=Counter([at] if unfinished else []))
+
+
+@pytest.mark.parametrize("stage", ["between weights and result", "between tell and tracking"])
+def test_a_driver_killed_in_its_finals(stage, start, unbroken, tmp_path):
+    overrides = ["evolve.controls=true", "evolve.finalists=1", "evolve.final_epochs=2", "evolve.final_seeds=1"]
+    expected = unbroken(*overrides)
+    finals = read_search(tmp_path / "unbroken" / "search").finals
+    last = max(finals)
+    assert len(finals) == 2 and last >= 10
+    for at in (1, last):  # a control, which has the number of no finalist, and a finalist
+        code, errors = start(engine="inline", kill=stage, at=at, overrides=overrides).wait()
+        assert code == -signal.SIGKILL, errors
+    assert start(engine="inline", overrides=overrides).wait()[0] == 0
+    again = Counter([1]) if stage == "between weights and result" else Counter()
+    check_nothing_lost(tmp_path / "broken", expected, *overrides, retrained=again)
+    assert read_search(tmp_path / "broken" / "search").finals == finals
+    trained_again = trained(tmp_path / "broken" / "notes", finals=True)
+    assert set(trained_again) == set(finals)
+    assert len(trained_again) == len(finals) + len(again)
+    lines = FileTracker(tmp_path / "broken" / "tracked").lines(finals=True)
+    assert sorted(lines) == [(number, "complete") for number in sorted(finals)]
 
 
 def test_a_driver_killed_while_it_trains(start, unbroken, tmp_path):

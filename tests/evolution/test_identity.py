@@ -160,3 +160,18 @@ def test_a_search_from_before_its_threads_were_told_is_resumed_and_tells_them_fr
     path.write_text(json.dumps(stored))
     start(tmp_path, path)
     assert read_identity(path)["settings"]["evolve.threads"] == 2
+
+
+@pytest.mark.parametrize("override", ["evolve.finalists=3", "evolve.final_epochs=9", "evolve.final_seeds=4"])
+def test_other_finals_are_welcome_and_told(tmp_path, path, override):
+    start(tmp_path, path)
+    start(tmp_path, path, override)
+    key, _, value = override.partition("=")
+    assert read_identity(path)["settings"][key] == int(value)
+
+
+def test_controls_cannot_come_later(tmp_path, path):
+    start(tmp_path, path)
+    assert "evolve.controls" not in read_identity(path)["settings"]  # as in searches from before there were any
+    with pytest.raises(ConfigError, match=r"evolve\.controls absent -> true"):
+        start(tmp_path, path, "evolve.controls=true")

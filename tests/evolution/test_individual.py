@@ -10,6 +10,7 @@ from evopose2d.config.schema import Params
 from evopose2d.errors import DataError, TrainingError, WeightsError
 from evopose2d.evolution.configuration import network_spec
 from evopose2d.evolution.individual import train_individual
+from evopose2d.evolution.sampler import Role
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.worker import crops_of_process, functions_of_process
 from evopose2d.fitness import fitness
@@ -93,6 +94,18 @@ def test_a_child_starts_from_its_parents_weights(params, ancestor):
     child, _ = train_individual(replace(spec, parent_genotype=parent.genotype), params, weights)
     assert child.epochs[0].loss < parent.epochs[0].loss
     assert (child.parent, child.generation, child.genotype) == (0, 1, spec.genotype)
+
+
+def test_the_ancestor_goes_on_from_initial_weights_and_a_finalist_takes_what_it_can(params, ancestor):
+    weights = ancestor[1]
+    started = replace(params, evolve=replace(params.evolve, ancestor=TINY_ANCESTOR, initial_weights="trained.h5"))
+    losses = {}
+    for genotype in (TINY_ANCESTOR, WIDER):
+        spec = ancestor_spec(role=Role.FINALIST, genotype=Genotype.from_lists(genotype), epochs=1)
+        losses[str(genotype)] = train_individual(spec, started, weights)[0].epochs[0].loss
+    assert all(loss < ancestor[0].epochs[0].loss for loss in losses.values())
+    with pytest.raises(WeightsError, match=r"evolve\.initial_weights: got trained\.h5: "):
+        train_individual(ancestor_spec(role=Role.ANCESTOR), started, b"no weights")
 
 
 def test_a_loss_that_is_not_a_number_ends_the_attempt(params):

@@ -72,6 +72,7 @@ def test_the_table_has_a_row_for_everyone():
         "generation": 1,
         "parent": 0,
         "mutation": "block 7 channels 5→3",
+        "role": "child",
         "state": "complete",
         "fitness": 0.4,
         "ap": 0.6,

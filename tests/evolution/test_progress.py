@@ -7,7 +7,7 @@ from search_doubles import make_params
 
 from evopose2d.evolution.population import Population
 from evopose2d.evolution.progress import Status, TimeLeft, duration, live_table, render
-from evopose2d.evolution.sampler import Individual, State
+from evopose2d.evolution.sampler import Individual, Role, State
 from evopose2d.evolution.spec import IndividualResult
 from evopose2d.genotype import Genotype
 from evopose2d.training.result import EpochResult
@@ -24,7 +24,8 @@ def individuals(params):
 
     def complete(number, generation, fitness, ap, parameters):
         measurements = {"fitness": fitness, "ap": ap, "val_loss": fitness, "parameters": parameters}
-        return Individual(number, generation, 0, genotype, State.COMPLETE, measurements)
+        role = Role.CHILD if number else Role.ANCESTOR
+        return Individual(number, generation, 0 if number else None, genotype, State.COMPLETE, measurements, role)
 
     return Population(
         [
@@ -64,6 +65,18 @@ def test_a_search_for_ap_shows_the_best_by_ap(individuals):
     assert "0 s so far" in lines
 
 
+def test_finals_have_a_row_of_their_own(individuals):
+    finals = Population(
+        [
+            Individual(0, 0, 0, individuals[0].genotype, State.RUNNING, role=Role.FINALIST),
+            replace(individuals[1], number=10, role=Role.FINALIST),
+        ]
+    )
+    lines = drawn(Status(individuals, {0: 3.0}, total=9, elapsed=95.0, remaining=400.0, finals=finals))
+    assert "all 4 1 190.500 0.200 0.52 M" in lines
+    assert "finals 1 1 190.500 0.200 0.52 M" in lines
+
+
 def test_a_search_that_has_just_begun(params):
     lines = drawn(Status(Population(), {}, total=9, elapsed=0.0, remaining=None))
     assert "all 0" in lines
@@ -86,6 +99,15 @@ def test_the_time_left_counts_generations_one_after_the_other(params, individual
     assert left.seconds(Population(), [], slots=2) == pytest.approx(40.0 + 2 * 2 * 20.0)
 
 
+def test_the_time_left_counts_controls_and_finals(tmp_path, individuals):
+    finals = ("evolve.finalists=2", "evolve.final_epochs=3", "evolve.final_seeds=2")
+    left = TimeLeft(make_params(tmp_path, "evolve.controls=true", *finals).evolve)
+    left.learn(result_of(individuals[0].genotype, seconds=40.0, epochs=4))
+    # The ancestor; 1 control and 4 children; 2 and 4; six finalists of 3 epochs.
+    assert left.seconds(Population(), [], slots=2) == pytest.approx(40.0 + 3 * 20.0 + 3 * 20.0 + 3 * 30.0)
+    assert left.of_finals(3, [10.0], slots=2) == pytest.approx(2 * 30.0 - 10.0)
+
+
 def test_the_time_left_in_the_steady_state(tmp_path, individuals):
     left = TimeLeft(make_params(tmp_path, "evolve.schedule=steady-state").evolve)
     left.learn(result_of(individuals[0].genotype, seconds=40.0, epochs=4))
@@ -96,7 +118,8 @@ def test_the_time_left_in_the_steady_state(tmp_path, individuals):
 def test_the_time_left_ends_at_nothing(params, individuals):
     left = TimeLeft(params.evolve)
     left.learn(result_of(individuals[0].genotype, seconds=40.0, epochs=4))
-    done = Population(replace(individuals[1], number=number) for number in range(9))
+    children = (replace(individuals[1], number=number, generation=1 + (number > 4)) for number in range(1, 9))
+    done = Population([individuals[0], *children])
     assert left.seconds(done, [], slots=2) == 0.0
 
 

@@ -5,8 +5,12 @@ from evopose2d.evolution.queue import Queue
 PARENTS = {0: None, 1: 0, 2: 0, 3: 1, 4: 2}
 
 
+def awaits(number, restored):
+    return PARENTS[number] in restored
+
+
 def test_those_that_wait_are_taken_in_order_and_failed_ones_first():
-    queue = Queue(PARENTS.get)
+    queue = Queue(awaits)
     for number in (1, 2, 3):
         queue.add(number)
     assert [queue.take(5.0), queue.take(6.0)] == [1, 2]
@@ -21,14 +25,14 @@ def test_those_that_wait_are_taken_in_order_and_failed_ones_first():
 
 
 def test_children_wait_for_a_parent_whose_files_are_gone():
-    queue = Queue(PARENTS.get)
+    queue = Queue(awaits)
     queue.add(3)
     queue.restore(1)
     queue.add(4)
     assert [queue.take(0.0), queue.take(0.0), queue.take(0.0)] == [1, 4, None]
     queue.leave(1)
     assert queue.take(0.0) is None
-    assert queue.is_restored(1)
+    assert queue.restored == {1}
     queue.finish(1)
-    assert not queue.is_restored(1)
+    assert queue.restored == set()
     assert queue.take(0.0) == 3

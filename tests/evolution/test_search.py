@@ -78,6 +78,7 @@ def pretend_to_train_again(params, store, result):
         None,
         len(result.epochs),
         result.seed,
+        role=result.role,
     )
     return pretend_to_train(spec, params, inherited)
 

@@ -108,6 +108,33 @@ def test_a_search_and_its_individuals(params, tmp_path):
     }
 
 
+def test_controls_and_finalists_are_told_from_children(params, tmp_path):
+    finals = ("evolve.controls=true", "evolve.finalists=1", "evolve.final_epochs=2")
+    params = make_params(tmp_path, *SETTINGS, *finals, f"tracking.uri={params.tracking.uri}")
+    outcome = run(params, tmp_path)
+    archive = read_search(Path(params.evolve.root))
+    check_all_is_there(params.tracking.uri, tmp_path, total=5)
+    individuals = {int(each.data.tags["individual"]): each for each in runs_of(params.tracking.uri, "individual")}
+    roles = [individuals[number].data.tags["role"] for number in range(5)]
+    assert roles == ["ancestor", "control", "child", "child", "child"]
+    assert individuals[1].info.run_name == "01 · g1 · control of 0"
+    control = archive.results[1].fitness
+    for number in (2, 3, 4):
+        assert individuals[number].data.metrics["gain"] == pytest.approx(control - archive.results[number].fitness)
+    assert "gain" not in individuals[1].data.metrics
+    finalists = {int(each.data.tags["finalist"]): each for each in runs_of(params.tracking.uri, "finalist")}
+    assert finalists.keys() == archive.finals.keys() and len(finalists) == 4
+    for number, each in finalists.items():
+        assert (each.data.tags["role"], each.data.tags["parent"]) == ("finalist", str(number // 10))
+        assert each.data.metrics["fitness"] == archive.finals[number].fitness
+        assert each.data.tags["mlflow.parentRunId"] == outcome.runs.run_id
+    (own,) = runs_of(params.tracking.uri, "search")
+    assert own.data.tags["verdict"] == outcome.verdict == str(archive.verdict)
+    assert outcome.verdict in own.data.tags["mlflow.note.content"]
+    # A database that is lost is filled again, each once.
+    assert tracked.sync(params)["new"] == 0
+
+
 def test_a_failure_can_be_read_in_mlflow(params, tmp_path):
     run(params, tmp_path, diverges=(2,))
     (failed,) = [each for each in runs_of(params.tracking.uri, "individual") if each.info.status == "FAILED"]

@@ -80,3 +80,17 @@ def test_a_search_of_which_nothing_is_finished_can_be_drawn(state: str):
     assert "nobody is finished yet" in texts(loss_against_size(dots, [], []))
     lineage_tree(dots, []).canvas.draw()
     lineage_tree([], []).canvas.draw()
+
+
+def test_controls_are_lines_to_be_beaten_and_never_the_best():
+    dots = family(13)
+    dots[5] = dataclasses.replace(dots[5], fitness=0.1, val_loss=0.1, control=True)
+    axes = fitness_by_generation(dots).axes[0]
+    (lines,) = [each for each in axes.collections if each.get_label().startswith("control")]
+    assert [segment[0][1] for segment in lines.get_segments()] == [0.1]
+    best = next(line for line in axes.lines if line.get_label() == "best so far").get_ydata()
+    assert min(best) > 0.1
+    assert not any(text.startswith("individual 5:") for text in texts(fitness_by_generation(dots)))
+    assert "5" not in texts(loss_against_size(dots, [], []))
+    squares = [each for each in lineage_tree(dots, [0]).axes[0].collections if len(each.get_offsets()) == 1]
+    assert len(squares) >= 1

@@ -38,8 +38,13 @@ def run(overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set
 
     bring_data_up_to_date(settings, Path.cwd())
     outcome = tracked.run(settings)
-    show(outcome.best, title="best individuals", as_json=as_json)
-    if not as_json:
+    if as_json:
+        show({"best": outcome.best, "finals": outcome.finals, "verdict": outcome.verdict}, title="", as_json=True)
+    else:
+        show(outcome.best, title="best individuals of the search", as_json=False)
+        if outcome.finals:
+            show(outcome.finals, title="finals: all trained equally", as_json=False)
+            typer.echo(outcome.verdict)
         server, pages = tracked.pages(outcome.runs)
         given = [*(overrides or ()), *more.split()]
         typer.echo(next_steps(params, given, settings.evolve.root, server, pages))

@@ -36,7 +36,7 @@ def report(
     """Show the population, and write it as CSV, drawings and a summary."""
     settings = load_settings(params, overrides, more)
     from evopose2d.evolution.archive import read_search
-    from evopose2d.evolution.report import best_rows, population_rows, write_report
+    from evopose2d.evolution.report import best_rows, final_rows, population_rows, write_report
 
     archive = read_search(Path(settings.evolve.root))
     rows = population_rows(archive)
@@ -48,6 +48,9 @@ def report(
         show(_shown(fittest), title=f"the best {len(fittest)} of {len(rows)} individuals{_FRONT}", as_json=False)
     else:
         show(_shown(rows), title=f"{len(archive.finished)} of {archive.total} individuals done{_FRONT}", as_json=False)
+    if archive.verdict is not None and not as_json:
+        show(final_rows(archive), title="finals: all trained equally", as_json=False)
+        typer.echo(str(archive.verdict))
     logger.info("written to %s: %s", written[0].parent, ", ".join(path.name for path in written))
 
 
@@ -160,10 +163,11 @@ def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "no.": str(row["number"]),
             "gen": str(row["generation"]),
             "parent": "" if row["parent"] is None else str(row["parent"]),
-            "mutation": row["mutation"].replace("block ", "block"),
+            "mutation": row["mutation"].replace("block ", "block") or row["role"],
             "fitness": row["state"] if row["fitness"] is None else f"{row['fitness']:.4g}",
+            "gain": _number(row["gain"], "+.2f"),
             "AP": _number(row["AP"], ".3f"),
-            "M params": f"{_number(row['parameters_m'], '.3g')} {'*' if row['pareto'] else ' '}",
+            "M par": f"{_number(row['parameters_m'], '.3g')} {'*' if row['pareto'] else ' '}",
         }
         for row in rows
     ]

@@ -165,6 +165,8 @@ def _check_validation(validate: ValidateConfig) -> None:
 
 
 def _check_search(evolve: EvolveConfig) -> None:
+    if evolve.initial_weights is not None:
+        read_pinned("evolve.initial_weights", evolve.initial_weights)
     space = evolve.space
     try:
         ancestor = Genotype.from_lists(evolve.ancestor)

@@ -197,6 +197,7 @@ class EvolveConfig:
     population: int = _allowed(minimum=1)
     tournament: int = _allowed(minimum=1)
     ancestor: list[list[int]] = _allowed()
+    initial_weights: str | None = _allowed()
     ancestor_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
     child_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
     batch_size: int = _allowed(minimum=1)
@@ -217,6 +218,10 @@ class EvolveConfig:
     stopping_percentile: float = _allowed(minimum=0.0, maximum=100.0)
     stopping_epochs: int = _allowed(minimum=1)
     cache_megabytes: int = _allowed(minimum=0)
+    controls: bool = _allowed()
+    finalists: int = _allowed(minimum=0)
+    final_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
+    final_seeds: int = _allowed(minimum=1, maximum=10)
     random_numbers: str = _allowed(choices=("common", "individual"))
     space: SpaceConfig = field(default_factory=SpaceConfig)
 

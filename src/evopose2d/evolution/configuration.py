@@ -82,6 +82,7 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
         population=evolve.population,
         tournament=evolve.tournament,
         key=phenotype,
+        controls=evolve.controls,
         exclusive=True,
     )
 
@@ -96,28 +97,31 @@ def network_size(model: ModelConfig, genotype: Genotype, keypoints: int) -> Netw
     return count(network_spec(model, genotype, keypoints))
 
 
-def total_individuals(evolve: EvolveConfig) -> int:
-    """Return how many individuals a search has: the ancestor and its generations."""
-    return 1 + evolve.generations * evolve.children
+def total_children(evolve: EvolveConfig) -> int:
+    """Return how many children a search has, in all generations."""
+    return evolve.generations * evolve.children
 
 
-def training_seed(evolve: EvolveConfig, individual: Individual) -> int:
+def training_seed(evolve: EvolveConfig, individual: Individual, controls: int = 0) -> int:
     """Return the seed that an individual is trained with, 0 .. 2**31 - 1: whoever trains it, and whenever, the same.
 
     With ``random_numbers: common``, individuals that are compared share it: those of a generation, in the steady
-    state those of a parent. They see the same samples in the same order, the same flips and, layer by layer, the same
-    drop-connect noise, and weights that are new start alike where shapes are: what is left of a difference is the
-    genes'. Such common random numbers are a classical way to compare systems by simulation (e.g. Glasserman and Yao,
-    Management Science 38(6), 1992). With ``individual``, each has a seed of its own, as in the paper.
+    state a control and the children that its parent has until it gets another. They see the same samples in the same
+    order, the same flips and, layer by layer, the same drop-connect noise, and weights that are new start alike where
+    shapes are: what is left of a difference is the genes'. Such common random numbers are a classical way to compare
+    systems by simulation (e.g. Glasserman and Yao, Management Science 38(6), 1992). With ``individual``, each has a
+    seed of its own, as in the paper.
 
     Args:
         evolve: section ``evolve``.
         individual: who is to be trained.
+        controls: how many controls of its parent came before it, itself included.
     """
     if evolve.random_numbers == "individual" or individual.parent is None:
         return _seed(evolve.seed, individual.number)
-    group = individual.generation if evolve.schedule == "generational" else individual.parent
-    return _seed(evolve.seed, group, _COMMON)
+    if evolve.schedule == "generational":
+        return _seed(evolve.seed, individual.generation, _COMMON)
+    return _seed(evolve.seed, individual.parent, controls, _COMMON)
 
 
 def _seed(*entropy: int) -> int:
@@ -125,15 +129,20 @@ def _seed(*entropy: int) -> int:
 
 
 def individual_spec(
-    evolve: EvolveConfig, individual: Individual, parent: Individual | None, limits: tuple[float, ...] = ()
+    evolve: EvolveConfig,
+    individual: Individual,
+    parent: Individual | None,
+    limits: tuple[float, ...] = (),
+    controls: int = 0,
 ) -> IndividualSpec:
     """Say what an individual is to be trained from.
 
     Args:
         evolve: section ``evolve``.
         individual: who is to be trained.
-        parent: whose mutation it is; None for the ancestor.
+        parent: whose mutation or copy it is; None for the ancestor.
         limits: fitness so far by epoch, with more than which its training stops.
+        controls: how many controls of its parent came before it, itself included.
     """
     inherits = parent is not None and evolve.inheritance != "none"
     return IndividualSpec(
@@ -144,8 +153,9 @@ def individual_spec(
         genotype=individual.genotype,
         parent_genotype=parent.genotype if parent is not None and inherits else None,
         epochs=evolve.ancestor_epochs if parent is None else evolve.child_epochs,
-        seed=training_seed(evolve, individual),
+        seed=training_seed(evolve, individual, controls),
         limits=limits,
+        role=individual.role,
     )
 
 

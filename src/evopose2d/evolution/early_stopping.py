@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from evopose2d.config.schema import EvolveConfig
-from evopose2d.evolution.sampler import Individual, generation_of
+from evopose2d.evolution.sampler import Individual, Role
 from evopose2d.evolution.spec import IndividualResult
 from evopose2d.fitness import fitness
 from evopose2d.training.result import EpochResult
@@ -15,28 +15,29 @@ _LEAST_CURVES = 4  # fewer say nothing of what is usual
 
 
 class CurveStopping:
-    """Gives the limits that a child must not exceed, known when it is dispatched.
+    """Returns the limits that a child must not exceed, known when it is dispatched.
 
     After each epoch but the last, a child is stopped whose fitness so far is worse than ``stopping_percentile``
     percent of those that the others had after as many epochs (as the median stopping rule: Golovin et al., "Google
     Vizier", KDD 2017, section 3.2.2). The others are the generation before (generational: so that limits do not
     depend on who finishes first) or the youngest complete individuals, as many as a generation has. A stopped one's
-    curve counts as far as it goes, so that each epoch thins out those that the one before has left.
+    curve counts as far as it goes, so that each epoch thins out those that the one before has left. Controls are
+    never stopped, and nobody is compared with them.
 
     Args:
         evolve: section ``evolve``.
-        youngest: gives the complete individuals of greatest number, at most so many.
-        read: gives an individual's result; None where it has none.
+        others: returns the numbers of those that a child is compared with.
+        read: returns what was measured of an individual, whatever became of its weights; None where nothing was.
     """
 
     def __init__(
         self,
         evolve: EvolveConfig,
-        youngest: Callable[[int], Iterable[Individual]],
+        others: Callable[[Individual], Iterable[int]],
         read: Callable[[int], IndividualResult | None],
     ) -> None:
         self._evolve = evolve
-        self._youngest = youngest
+        self._others = others
         self._read = read
         self._curves: OrderedDict[int, tuple[float, ...]] = OrderedDict()
         self._generation: tuple[int, tuple[float, ...]] = (-1, ())
@@ -49,21 +50,19 @@ class CurveStopping:
         while len(self._curves) > 2 * self._evolve.children:
             self._curves.popitem(last=False)
 
-    def limits(self, number: int) -> tuple[float, ...]:
-        """Give the greatest fitness so far that lets a child go on after epoch 1, 2, ...; empty: it is not stopped."""
+    def limits(self, individual: Individual) -> tuple[float, ...]:
+        """Return the greatest fitness so far with which a child is trained on after epoch 1, 2, ...; empty: any."""
         evolve = self._evolve
-        if evolve.stopping == "none" or number == 0:
+        if evolve.stopping == "none" or individual.role is not Role.CHILD:
             return ()
         if evolve.schedule == "steady-state":
-            return self._limits([each.number for each in self._youngest(evolve.children)])
-        generation = generation_of(number, evolve.children)
-        if self._generation[0] != generation:
-            first = 1 + (generation - 1) * evolve.children
-            self._generation = generation, self._limits(range(first - evolve.children, first))
+            return self._limits(self._others(individual))
+        if self._generation[0] != individual.generation:
+            self._generation = individual.generation, self._limits(self._others(individual))
         return self._generation[1]
 
     def _limits(self, numbers: Iterable[int]) -> tuple[float, ...]:
-        curves = [self._curve(number) for number in numbers if number > 0]
+        curves = [self._curve(number) for number in numbers]
         limits = []
         for epoch in range(1, self._evolve.child_epochs):
             values = [curve[epoch - 1] for curve in curves if len(curve) >= epoch]
@@ -83,7 +82,7 @@ class CurveStopping:
 
 
 def fitness_so_far(result: IndividualResult, evolve: EvolveConfig) -> tuple[float, ...]:
-    """Give the fitness that an individual would have had after each of its epochs."""
+    """Return the fitness that an individual would have had after each of its epochs."""
     losses = [epoch.val_loss for epoch in result.epochs]
     return tuple(
         fitness(
@@ -97,12 +96,12 @@ def fitness_so_far(result: IndividualResult, evolve: EvolveConfig) -> tuple[floa
 
 
 def exceeds(epochs: Sequence[EpochResult], parameters: int, limits: Sequence[float], evolve: EvolveConfig) -> bool:
-    """Tell whether a training is to be stopped after its last epoch so far.
+    """Return whether a training is to be stopped after its last epoch so far.
 
     Args:
         epochs: all so far.
         parameters: of its network.
-        limits: as ``CurveStopping.limits`` gives them.
+        limits: as ``CurveStopping.limits`` returns them.
         evolve: section ``evolve``.
     """
     if not epochs or len(epochs) > len(limits):

@@ -78,12 +78,15 @@ class Engine(Protocol):
         """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds."""
 
 
+INITIAL = -1
+
+
 @dataclass(frozen=True)
 class ParentWeights:
-    """Where a parent's weights lie.
+    """Where weights lie that an individual starts from.
 
     Attributes:
-        number: the parent.
+        number: the parent; ``INITIAL`` where they are what the search's ancestor starts from.
         path: its weight file, on the driver's disk.
     """
 

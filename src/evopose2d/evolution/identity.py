@@ -13,6 +13,7 @@ from typing import Any
 from evopose2d.config.schema import CropsConfig, Params
 from evopose2d.data.shards import INFO_NAME, RecordsInfo
 from evopose2d.errors import ConfigError, DataError, SearchError
+from evopose2d.evolution.initial_weights import InitialWeights
 from evopose2d.evolution.store import writing
 from evopose2d.files import file_sha256, write_json
 
@@ -42,18 +43,23 @@ _FREE = (
     | {"dataset.root", "write_tfrecords.root", "write_tfrecords.workers", "write_tfrecords.content", "model.genotype"}
     | {f"write_tfrecords.crops.{item.name}" for item in fields(CropsConfig)}
 )
+# Of what comes after the search.
+_FINALS = frozenset({"evolve.finalists", "evolve.final_epochs", "evolve.final_seeds"})
 # What earlier versions did not store, and took from the machine.
 _NOT_TOLD_BEFORE = frozenset({"evolve.threads"})
 _SECTIONS = ("dataset", "write_tfrecords", "model", "evolve")
 _SINGLE_KEYS = ("train.l2", "train.sigma", "train.shuffle_buffer", "accelerator.precision")
 
 
-def search_identity(params: Params, records: Mapping[str, RecordsInfo]) -> dict[str, Any]:
+def search_identity(
+    params: Params, records: Mapping[str, RecordsInfo], initial: InitialWeights | None = None
+) -> dict[str, Any]:
     """Give all that determines a search's outcome, by key.
 
     Args:
         params: all settings.
         records: the sets of records that the search reads, by name.
+        initial: what the ancestor starts from.
 
     Returns:
         Settings by their dotted key, and for each set of records what it holds.
@@ -72,6 +78,11 @@ def search_identity(params: Params, records: Mapping[str, RecordsInfo]) -> dict[
         kept = {key: value for key, value in kept.items() if not key.startswith("evolve.stopping")}
     if params.evolve.random_numbers == "individual":
         del kept["evolve.random_numbers"]
+    if not params.evolve.controls:
+        del kept["evolve.controls"]
+    del kept["evolve.initial_weights"]
+    if initial is not None:  # the file, not its name
+        kept["evolve.initial_weights"] = initial.identity
     return kept | data_identity(params, records)
 
 
@@ -90,7 +101,7 @@ def data_identity(params: Params, records: Mapping[str, RecordsInfo]) -> dict[st
 def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
     """Hold a search's settings against those that it was started with, or store them where it starts now.
 
-    More generations than before are welcome: the search is extended.
+    More generations than before are welcome: the search is extended. The finals, which come after it, may be others.
 
     Raises:
         ConfigError: one line with every key that differs, its old and its new value.
@@ -140,7 +151,9 @@ def _new_identity() -> dict[str, Any]:
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     untold = {key for key in _NOT_TOLD_BEFORE if key not in old}
-    differing = [key for key in sorted({*old, *new} - untold) if old.get(key, _ABSENT) != new.get(key, _ABSENT)]
+    differing = [
+        key for key in sorted({*old, *new} - untold - _FINALS) if old.get(key, _ABSENT) != new.get(key, _ABSENT)
+    ]
     if _GENERATIONS in differing and new[_GENERATIONS] > old.get(_GENERATIONS, 0):
         differing.remove(_GENERATIONS)
     return [f"{key} {_shown(old.get(key, _ABSENT))} -> {_shown(new.get(key, _ABSENT))}" for key in differing]

@@ -15,13 +15,17 @@ from evopose2d.data.shards import read_info
 from evopose2d.errors import WeightsError
 from evopose2d.evolution.configuration import individual_params, network_size, network_spec
 from evopose2d.evolution.early_stopping import exceeds
+from evopose2d.evolution.initial_weights import is_imagenet
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.worker import crops_of_process, functions_of_process
 from evopose2d.fitness import fitness
+from evopose2d.genotype import Genotype
 from evopose2d.importing import import_large
 from evopose2d.training.result import TrainingResult
 
 if TYPE_CHECKING:
+    import keras
+
     from evopose2d.data.cache import CropCache
 
 BUILT, INITIALISED, STEP = "built", "initialised", "step"
@@ -38,7 +42,8 @@ def train_individual(
     Args:
         spec: the individual.
         params: the search's settings.
-        parent_weights: the parent's weight file; None where the individual starts from random weights.
+        parent_weights: the parent's weight file, or without a parent's genotype what ``evolve.initial_weights`` names;
+            None where the individual starts from random weights.
         observe: told when the network is ``BUILT`` and when it is ``INITIALISED``, and of each ``STEP``.
 
     Returns:
@@ -77,7 +82,6 @@ def _train(
 ) -> tuple[TrainingResult, bytes, int]:
     from evopose2d.accelerator import prepare
     from evopose2d.evolution.memory import spare_what_is_imported
-    from evopose2d.inheritance import inherit_into
     from evopose2d.stages.train import build_model, training_task
     from evopose2d.training.loop import train
 
@@ -87,18 +91,8 @@ def _train(
     accelerator.check_batch(params.train.batch_size, "evolve.batch_size")
     model = build_model(params, records, accelerator)
     observe(BUILT)
-    if parent_weights is not None and spec.parent_genotype is not None:
-        child, parent = (
-            network_spec(params.model, genotype, records.schema.count)
-            for genotype in (spec.genotype, spec.parent_genotype)
-        )
-        try:
-            inherit_into(model.network, child, parent, parent_weights, params.evolve.inheritance)
-        except WeightsError as error:
-            raise WeightsError(
-                f"weights of individual {spec.parent}, which {spec.number} inherits: {error}; "
-                "with its weights.h5 removed, the same command trains it again"
-            ) from None
+    if parent_weights is not None:
+        _initialise(model.network, spec, params, parent_weights, records.schema.count, folder)
     observe(INITIALISED)
     parameters = network_size(params.model, spec.genotype, records.schema.count).parameters
     result = train(
@@ -111,6 +105,36 @@ def _train(
         traced=functions_of_process(),
     )
     return result, result.best_weights.read_bytes(), records.schema.count
+
+
+def _initialise(
+    network: "keras.Model", spec: IndividualSpec, params: Params, weights: bytes, keypoints: int, folder: Path
+) -> None:
+    """Give a newly built network the weights that it starts from: its parent's, or what the ancestor starts from."""
+    from evopose2d.inheritance import inherit_into
+    from evopose2d.stages.initial_weights import take
+    from evopose2d.weights.imagenet import imagenet_arrays
+
+    initial = params.evolve.initial_weights
+    if spec.parent_genotype is None and is_imagenet(initial):
+        file = folder / "imagenet.h5"
+        file.write_bytes(weights)
+        take(network, imagenet_arrays(file, params.model.architecture))
+        return
+    origin = spec.parent_genotype or Genotype.from_lists(params.evolve.ancestor)
+    rule = params.evolve.inheritance
+    if spec.parent_genotype is None and rule == "none":
+        rule = "original"  # of children alone
+    own, other = (network_spec(params.model, genotype, keypoints) for genotype in (spec.genotype, origin))
+    try:
+        inherit_into(network, own, other, weights, rule)
+    except WeightsError as error:
+        if spec.parent_genotype is None:
+            raise WeightsError(f"evolve.initial_weights: got {initial}: {error}") from None
+        raise WeightsError(
+            f"weights of individual {spec.parent}, which {spec.number} inherits: {error}; "
+            "with its weights.h5 removed, the same command trains it again"
+        ) from None
 
 
 def _result(
@@ -136,4 +160,5 @@ def _result(
         seconds=seconds,
         host=socket.gethostname(),
         stopped=len(result.epochs) < spec.epochs,
+        role=spec.role,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evopose2d.errors import SearchError
-from evopose2d.evolution.sampler import Individual, State
+from evopose2d.evolution.sampler import Individual, Role, State
 from evopose2d.fitness import non_dominated_fronts
 from evopose2d.genotype import describe_mutation
 
@@ -70,12 +70,15 @@ def tree_layout(individuals: Iterable[Individual]) -> list[Node]:
 def pareto_numbers(individuals: Iterable[Individual]) -> frozenset[int]:
     """Give the numbers of those that none beats in validation loss and parameters both.
 
-    Individuals that are not complete, or lack one of the two, do not take part.
+    Individuals that are not complete, or lack one of the two, do not take part, nor do controls.
     """
     measured = [
         (individual.number, (individual.val_loss, individual.parameters))
         for individual in individuals
-        if individual.state is State.COMPLETE and individual.val_loss is not None and individual.parameters is not None
+        if individual.state is State.COMPLETE
+        and individual.role is not Role.CONTROL
+        and individual.val_loss is not None
+        and individual.parameters is not None
     ]
     if not measured:
         return frozenset()
@@ -87,7 +90,7 @@ def population_table(individuals: Iterable[Individual]) -> list[dict[str, Any]]:
     """Give a row for each individual, by number.
 
     Returns:
-        Rows of number, generation, parent, mutation (in words; empty without a known parent), state, fitness,
+        Rows of number, generation, parent, mutation (in words; empty without a known parent), role, state, fitness,
         ap, val_loss, parameters, pareto (whether none beats it in loss and size both) and genotype (text, as
         ``params.yaml`` takes it).
     """
@@ -99,6 +102,7 @@ def population_table(individuals: Iterable[Individual]) -> list[dict[str, Any]]:
             "generation": individual.generation,
             "parent": individual.parent,
             "mutation": _mutation(individual, by_number),
+            "role": individual.role.value,
             "state": individual.state.value,
             "fitness": individual.fitness,
             "ap": individual.ap,

@@ -12,10 +12,10 @@ from rich.live import Live
 from rich.table import Table
 
 from evopose2d.config.schema import EvolveConfig
-from evopose2d.evolution.configuration import total_individuals
-from evopose2d.evolution.population import Population, Tally
-from evopose2d.evolution.sampler import State
-from evopose2d.evolution.spec import IndividualResult
+from evopose2d.evolution.finalists import FinalSettings
+from evopose2d.evolution.population import Population, SearchSize, Tally
+from evopose2d.evolution.sampler import Role, State
+from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 
 _GENERATIONS_SHOWN = 12
 _RUNNING_SHOWN = 16
@@ -33,6 +33,7 @@ class Status:
         elapsed: seconds since the driver started.
         remaining: seconds to the end by estimate; None where nothing is known yet.
         by_ap: whether the best are those of greatest AP, instead of least fitness.
+        finals: the finalists, once the search itself has ended.
     """
 
     individuals: Population
@@ -41,6 +42,7 @@ class Status:
     elapsed: float
     remaining: float | None
     by_ap: bool = False
+    finals: Population | None = None
 
 
 @contextlib.contextmanager
@@ -72,20 +74,36 @@ def render(status: Status) -> RenderableType:
     for name in ("generation", "done", "running", "failed", "best fitness", "AP", "parameters"):
         table.add_column(name, justify="right")
     tallies = status.individuals.generations
-    running = Counter(status.individuals[number].generation for number in status.running)
+    in_search = [number for number in status.running if status.finals is None]
+    running = Counter(status.individuals[number].generation for number in in_search)
     for generation in sorted(tallies)[-_GENERATIONS_SHOWN:]:
         table.add_row(str(generation), *_cells(tallies[generation], running[generation], by_ap=status.by_ap))
     table.add_section()
     table.add_row("all", *_cells(status.individuals.whole, running.total(), by_ap=status.by_ap), style="bold")
+    if status.finals is not None:
+        table.add_row("finals", *_cells(status.finals.whole, len(status.running), by_ap=status.by_ap))
     return table
 
 
-def describe(result: IndividualResult) -> str:
-    """Tell what became of an individual, in one line."""
-    origin = f"generation {result.generation}" + (f", {result.mutation}" if result.mutation else "")
-    measured = f"fitness {result.fitness:.3f}, AP {result.ap:.3f}, {result.parameters / 1e6:.2f} M parameters"
+def describe(result: IndividualResult, gain: float | None = None) -> str:
+    """Return what became of an individual, in one line.
+
+    Args:
+        result: of the individual.
+        gain: how far its fitness is ahead of its control's, where that is known.
+    """
+    origin = f"generation {result.generation}, {origin_of(result)}"
+    ahead = "" if gain is None else f" (gain {gain:+.3f})"
+    measured = f"fitness {result.fitness:.3f}{ahead}, AP {result.ap:.3f}, {result.parameters / 1e6:.2f} M parameters"
     stopped = f", stopped after epoch {len(result.epochs)}" if result.stopped else ""
     return f"individual {result.number} ({origin}): {measured}, {duration(result.seconds)}{stopped}"
+
+
+def origin_of(individual: IndividualResult | IndividualFailure) -> str:
+    """Return what an individual is in a few words: a mutation, ``ancestor``, ``control of 7``."""
+    if individual.role is Role.CHILD:
+        return individual.mutation
+    return individual.role.value + ("" if individual.parent is None else f" of {individual.parent}")
 
 
 def duration(seconds: float) -> str:
@@ -127,16 +145,29 @@ class TimeLeft:
         )
         return max(0.0, rounds * self._seconds_per_epoch - sum(spent) / max(1, len(spent)))
 
+    def of_finals(self, left: int, spent: Sequence[float], slots: int) -> float | None:
+        """Estimate the seconds to the finals' end; None before anything was learnt.
+
+        Args:
+            left: trainings that are not finished.
+            spent: seconds for which each running one is being trained.
+            slots: trainings at once.
+        """
+        if self._seconds_per_epoch is None:
+            return None
+        rounds = math.ceil(left / max(1, slots)) * self._evolve.final_epochs
+        return max(0.0, rounds * self._seconds_per_epoch - sum(spent) / max(1, len(spent)))
+
     def _groups(self, individuals: Population) -> Iterator[tuple[int, int, int]]:
-        """Give the groups that are left and wait for each other: how many, individuals in each, epochs of those."""
-        evolve = self._evolve
+        """Return the groups that are left and wait for each other: how many, individuals in each, epochs of those."""
+        evolve, size = self._evolve, SearchSize.of(self._evolve)
         if 0 not in individuals or individuals[0].state is State.RUNNING:
             yield 1, 1, evolve.ancestor_epochs
-        left = total_individuals(evolve) - max(1, individuals.whole.done)
-        size = evolve.children if evolve.schedule == "generational" else max(1, left)
-        whole, rest = divmod(left, size)
-        yield 1, rest, evolve.child_epochs
-        yield whole, size, evolve.child_epochs
+        left = size.total(individuals) - max(1, individuals.whole.done)
+        to_come = size.generations_to_come(individuals) if size.generational else []
+        yield 1, max(0, left - sum(to_come)), evolve.child_epochs
+        yield from ((1, count, evolve.child_epochs) for count in to_come)
+        yield 1, FinalSettings.of(evolve).trainings, evolve.final_epochs
 
 
 def _title(status: Status) -> str:

@@ -1,25 +1,26 @@
 """Who waits to be trained, who is being trained, and how often each was tried."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 
 class Queue:
     """The individuals that are to be trained, in the order in which they came.
 
     Args:
-        parent_of: gives an individual's parent, None for one without.
+        awaits: whether an individual has to wait for any of those that are trained again because their files are gone.
 
     Attributes:
         running: those that are being trained, with the time since when.
+        restored: those that are trained again because their files are gone.
     """
 
-    def __init__(self, parent_of: Callable[[int], int | None]) -> None:
+    def __init__(self, awaits: Callable[[int, Set[int]], bool]) -> None:
         self.running: dict[int, float] = {}
-        self._parent_of = parent_of
+        self.restored: set[int] = set()
+        self._awaits = awaits
         self._waiting: deque[int] = deque()
         self._attempts: Counter[int] = Counter()
-        self._restored: set[int] = set()
 
     def __len__(self) -> int:
         """Count those that wait or are being trained."""
@@ -34,17 +35,13 @@ class Queue:
         self._waiting.appendleft(number)
 
     def restore(self, number: int) -> None:
-        """Have an individual trained again whose files are gone; its children wait for them."""
-        self._restored.add(number)
+        """Have an individual trained again whose files are gone."""
+        self.restored.add(number)
         self.add(number)
 
-    def is_restored(self, number: int) -> bool:
-        """Tell whether an individual is trained again because its files are gone."""
-        return number in self._restored
-
     def take(self, now: float) -> int | None:
-        """Give the next to be trained, which counts as running from now; None where nobody can be."""
-        number = next((each for each in self._waiting if self._parent_of(each) not in self._restored), None)
+        """Return the next to be trained, which counts as running from now; None where nobody can be."""
+        number = next((each for each in self._waiting if not self._has_to_wait(each)), None)
         if number is not None:
             self._waiting.remove(number)
             self.running[number] = now
@@ -56,9 +53,12 @@ class Queue:
 
     def finish(self, number: int) -> None:
         """Note that an individual's files are there."""
-        self._restored.discard(number)
+        self.restored.discard(number)
 
     def attempt(self, number: int) -> int:
-        """Count a failed attempt; gives how many there were."""
+        """Count a failed attempt; returns how many there were."""
         self._attempts[number] += 1
         return self._attempts[number]
+
+    def _has_to_wait(self, number: int) -> bool:
+        return bool(self.restored) and self._awaits(number, self.restored)

@@ -6,6 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from evopose2d.evolution.finalists import FINAL_REPEATS
+from evopose2d.evolution.progress import origin_of
+from evopose2d.evolution.sampler import Role
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 from evopose2d.evolution.store import SearchStore
 from evopose2d.files import write_json, write_text
@@ -46,10 +49,11 @@ def run_of_result(
         params=gene_params(result.genotype),
         tags=_tags(result) | {"state": "complete", "host": result.host} | _stopped(result),
         measurements=_measurements(result, started, ended),
-        note=_note(result, link, f"fitness {result.fitness:.4g}, AP {result.ap:.3f}") + _in_full(result.number),
+        note=_note(result, link, f"fitness {result.fitness:.4g}, AP {result.ap:.3f}") + _in_full(result),
         files=files,
         started=started,
         ended=ended,
+        kind=_kind(result),
     )
 
 
@@ -73,13 +77,20 @@ def run_of_failure(
         started=ended,
         ended=ended,
         failed=True,
+        kind=_kind(failure),
     )
 
 
 def run_name(individual: IndividualResult | IndividualFailure, total: int) -> str:
     """Name an individual's run, such as ``07 · g2 · block5 kernel 3→5``."""
-    origin = individual.mutation.replace("block ", "block") or "ancestor"
+    origin = origin_of(individual).replace("block ", "block")
+    if individual.role is Role.FINALIST:
+        return f"finals · {origin} · training {individual.number % FINAL_REPEATS + 1}"
     return f"{individual.number:0{max(2, len(str(total - 1)))}d} · g{individual.generation} · {origin}"
+
+
+def _kind(individual: IndividualResult | IndividualFailure) -> str:
+    return "finalist" if individual.role is Role.FINALIST else "individual"
 
 
 def gene_params(genotype: Genotype) -> dict[str, int]:
@@ -111,6 +122,7 @@ def _tags(individual: IndividualResult | IndividualFailure) -> dict[str, str]:
         "generation": str(individual.generation),
         "parent": "" if individual.parent is None else str(individual.parent),
         "mutation": individual.mutation,
+        "role": individual.role.value,
         "genotype": str(individual.genotype),
     }
     if (single := _ONE_MUTATION.fullmatch(individual.mutation)) is not None:
@@ -144,13 +156,19 @@ def _measurements(result: IndividualResult, started: float, ended: float) -> lis
 
 def _note(individual: IndividualResult | IndividualFailure, link: Callable[[int], str], outcome: str) -> str:
     origin = "The search's ancestor"
-    if individual.parent is not None:
+    if individual.role is Role.FINALIST and individual.parent is not None:
+        return f"{link(individual.parent)}, trained from where the ancestor started, as all finalists; {outcome}."
+    if individual.role is Role.CONTROL and individual.parent is not None:
+        origin = f"Control of {link(individual.parent)}: its network, trained on as its children are"
+    elif individual.parent is not None:
         origin = f"Child of {link(individual.parent)}: {individual.mutation}"
     return f"{origin}; {outcome}."
 
 
-def _in_full(number: int) -> str:
+def _in_full(result: IndividualResult) -> str:
+    if result.role not in (Role.ANCESTOR, Role.CHILD):
+        return ""
     return (
         "\n\nTo train its network in full, from the weights that it has here:\n\n"
-        f"```\nevopose2d evolve best --number {number} --write && dvc repro\n```\n"
+        f"```\nevopose2d evolve best --number {result.number} --write && dvc repro\n```\n"
     )

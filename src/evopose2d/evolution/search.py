@@ -1,7 +1,7 @@
 """Run a search: everything a driver needs, opened in order and closed again."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,15 @@ from evopose2d.data.shards import read_info
 from evopose2d.evolution.configuration import check_search, evolution_sampler, network_size
 from evopose2d.evolution.data_guard import DataGuard
 from evopose2d.evolution.driver import Driver
-from evopose2d.evolution.engine import Engine
+from evopose2d.evolution.engine import INITIAL, Engine, ParentWeights
+from evopose2d.evolution.finals import Finals
 from evopose2d.evolution.identity import check_identity, data_identity, search_identity
+from evopose2d.evolution.initial_weights import find_initial_weights
 from evopose2d.evolution.journal import open_study
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.progress import live_table
-from evopose2d.evolution.sampler import Individual, State, select
+from evopose2d.evolution.sampler import History, Individual, Role, State, gain, select
+from evopose2d.evolution.session import Session
 from evopose2d.evolution.shipping import data_files
 from evopose2d.evolution.signals import stop_on_signals
 from evopose2d.evolution.store import SearchStore
@@ -73,24 +76,30 @@ def run(
             _ = (
                 workers.slots
             )  # where nothing can ever train, no search is begun that other settings could not go on with
-        check_identity(files.identity_path, search_identity(params, records))
+        initial = find_initial_weights(params)
+        check_identity(files.identity_path, search_identity(params, records, initial))
         study = open_study(files.journal_path, sampler)
         show = stack.enter_context(live_table(Console(stderr=True)))
-        individuals = Driver(params, study, sampler, files, workers, tracking, stop, show).run()
-    return best_rows(params, individuals, keypoints)
+        start = None if initial is None else ParentWeights(INITIAL, initial.path)
+        session = Session(files, workers, tracking, stop, show, initial=start)
+        individuals = Driver(params, study, sampler, session).run()
+        Finals(params, individuals, session).run()
+    return best_rows(params, individuals.values(), keypoints)
 
 
 def best_rows(
-    params: Params, individuals: Sequence[Individual], keypoints: int, count: int = _BEST
+    params: Params, individuals: Iterable[Individual], keypoints: int, count: int = _BEST
 ) -> list[dict[str, Any]]:
-    """Give a row for each of the best individuals, best first, as ``evolve.selection`` ranks them."""
-    complete = [each for each in individuals if each.state is State.COMPLETE]
+    """Return a row for each of the best individuals, best first, as ``evolve.selection`` ranks them."""
+    history = History(individuals)
+    complete = [each for each in history.individuals if each.state is State.COMPLETE and each.role is not Role.CONTROL]
     return [
         {
             "number": each.number,
             "generation": each.generation,
             "parent": "" if each.parent is None else each.parent,
             "fitness": each.fitness,
+            "gain": gain(history, each),
             "AP": each.ap,
             "parameters": each.parameters,
             "gmacs": network_size(params.model, each.genotype, keypoints).multiply_adds / 1e9,

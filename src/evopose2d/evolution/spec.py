@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from evopose2d.evolution.sampler import Role
 from evopose2d.genotype import Genotype
 from evopose2d.training.result import EpochResult
 
@@ -15,13 +16,14 @@ class IndividualSpec:
     Attributes:
         number: position in the search, from 0 (the ancestor).
         generation: 0 for the ancestor.
-        parent: number of the individual whose mutation it is; None without one.
+        parent: number of the individual whose mutation or copy it is; None without one.
         mutation: what differs from the parent, in words.
         genotype: its genes.
         parent_genotype: the parent's genes; None where it starts from random weights.
         epochs: passes over the training people.
         seed: of initial weights, order of samples, augmentation and drop-connect.
         limits: greatest fitness so far with which training goes on after epoch 1, 2, ...; beyond them it always does.
+        role: what it is for.
     """
 
     number: int
@@ -33,6 +35,7 @@ class IndividualSpec:
     epochs: int
     seed: int
     limits: tuple[float, ...] = ()
+    role: Role = Role.CHILD
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class IndividualResult:
         seconds: from the start of the attempt that succeeded to its end.
         host: machine that trained it.
         stopped: whether its training was stopped before its last epoch, because others had come further.
+        role: what it is for.
     """
 
     number: int
@@ -68,6 +72,7 @@ class IndividualResult:
     seconds: float
     host: str
     stopped: bool = False
+    role: Role = Role.CHILD
 
     @property
     def best(self) -> EpochResult:
@@ -111,6 +116,7 @@ class IndividualResult:
         del values["val_loss"], values["ap"]
         values["genotype"] = Genotype.from_lists(values["genotype"])
         values["epochs"] = tuple(EpochResult(**epoch) for epoch in values["epochs"])
+        values["role"] = _role(values)
         if not values["epochs"]:
             raise ValueError("epochs: got none, must be at least one")
         return cls(**values)
@@ -129,6 +135,7 @@ class IndividualFailure:
         attempts: how often it was tried.
         error: what went wrong the last time, in one line.
         details: the same at length, such as a traceback.
+        role: what it is for.
     """
 
     number: int
@@ -139,11 +146,14 @@ class IndividualFailure:
     attempts: int
     error: str
     details: str
+    role: Role = Role.CHILD
 
     @classmethod
     def of(cls, spec: IndividualSpec, attempts: int, error: str, details: str) -> Self:
         """Give the failure of a spec's individual."""
-        return cls(spec.number, spec.generation, spec.parent, spec.mutation, spec.genotype, attempts, error, details)
+        return cls(
+            spec.number, spec.generation, spec.parent, spec.mutation, spec.genotype, attempts, error, details, spec.role
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Give a JSON value with all attributes."""
@@ -156,4 +166,9 @@ class IndividualFailure:
         Raises:
             ValueError, TypeError, KeyError: the value is not one of those.
         """
-        return cls(**{**content, "genotype": Genotype.from_lists(content["genotype"])})
+        return cls(**{**content, "genotype": Genotype.from_lists(content["genotype"]), "role": _role(content)})
+
+
+def _role(content: Mapping[str, Any]) -> Role:
+    """Read a role; files from before there were any hold ancestors and children alone."""
+    return Role(content.get("role", Role.ANCESTOR if content["parent"] is None else Role.CHILD))

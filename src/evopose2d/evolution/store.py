@@ -9,6 +9,7 @@
     individuals/0007/result.json its result with the weights' size and digest, written after them: an individual is
                                  finished once both are there and fit each other
     individuals/0008/failure.json why an individual could not be trained
+    finalists/0071/              the same of a finalist: individual 7's network, its training with seed 1
 """
 
 import contextlib
@@ -17,10 +18,11 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from evopose2d.errors import SearchError
 from evopose2d.evolution.fingerprint import Fingerprint, IntactFiles
+from evopose2d.evolution.sampler import Role
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 from evopose2d.files import is_temporary, replacing, write_json
 
@@ -35,10 +37,12 @@ class SearchStore:
 
     Args:
         root: the search directory; made when something is written.
+        kind: whose files: ``individuals`` or ``finalists``.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, kind: str = "individuals") -> None:
         self.root = root
+        self.kind = kind
         self._intact = IntactFiles()
 
     @property
@@ -58,7 +62,12 @@ class SearchStore:
 
     def folder(self, number: int) -> Path:
         """Return an individual's folder."""
-        return self.root / "individuals" / f"{number:04d}"
+        return self.root / self.kind / f"{number:04d}"
+
+    def of(self, role: Role) -> Self:
+        """Return the store of individuals of a role: finalists have folders and numbers of their own."""
+        kind = "finalists" if role is Role.FINALIST else "individuals"
+        return self if kind == self.kind else type(self)(self.root, kind)
 
     def weights_path(self, number: int) -> Path:
         """Return the file of an individual's weights."""
@@ -127,6 +136,15 @@ class SearchStore:
         found = self._read_sized(number)
         return None if found is None else found[0]
 
+    def read_record(self, number: int) -> IndividualResult | None:
+        """Read what was measured of an individual, whatever became of its weights; None where nothing was.
+
+        Raises:
+            SearchError: the file is there and cannot be opened.
+        """
+        found = _read(self.result_path(number), _parse_result)
+        return None if found is None else found[0]
+
     def read_intact(self, number: int) -> IndividualResult | None:
         """As ``read_result``, and None too where the weights are not those that were written with the result.
 
@@ -152,7 +170,7 @@ class SearchStore:
 
     def results(self) -> list[IndividualResult]:
         """Read the results of all individuals that have one, by number."""
-        numbers = sorted(int(path.name) for path in self.root.glob("individuals/[0-9]*") if path.name.isdecimal())
+        numbers = sorted(int(path.name) for path in self.root.glob(f"{self.kind}/[0-9]*") if path.name.isdecimal())
         found = (self.read_result(number) for number in numbers)
         return [result for result in found if result is not None]
 
@@ -182,7 +200,7 @@ class SearchStore:
     def sweep(self) -> None:
         """Remove the temporary files that a killed driver left; only the driver may do so."""
         identity = self.identity_path
-        for path in itertools.chain(self.root.glob("individuals/*/.*"), identity.parent.glob(f".{identity.stem}-*")):
+        for path in itertools.chain(self.root.glob(f"{self.kind}/*/.*"), identity.parent.glob(f".{identity.stem}-*")):
             if is_temporary(path):  # other programs may keep files here
                 path.unlink()
 

@@ -13,6 +13,7 @@ from evopose2d.evolution.archive import SearchArchive, read_search
 from evopose2d.evolution.champion import champion_to_register, register_champion
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.recorder import SearchRecorder
+from evopose2d.evolution.report import final_rows
 from evopose2d.evolution.signals import sigterm_interrupts
 from evopose2d.evolution.store import SearchStore
 from evopose2d.tracking.connection import TrackingError, answering, server_command
@@ -27,11 +28,15 @@ class Outcome:
     """What a search gave.
 
     Attributes:
-        best: a row for each of the best individuals, best first.
+        best: a row for each of the best individuals of the search, best first.
+        finals: a row for each network of the finals, best first.
+        verdict: what the finals say, in words; empty without any.
         runs: the search in MLflow; None where it did not answer.
     """
 
     best: list[dict[str, Any]]
+    finals: list[dict[str, Any]]
+    verdict: str
     runs: SearchRuns | None
 
 
@@ -60,7 +65,8 @@ def run(params: Params, **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as searc
                 finish(params, recorder)
             except TrackingError as error:
                 logger.warning("%s; `evopose2d sync` fills in what MLflow lacks", error)
-    return Outcome(rows, recorder.runs)
+    archive = read_search(Path(params.evolve.root))
+    return Outcome(rows, final_rows(archive), str(archive.verdict or ""), recorder.runs)
 
 
 def pages(runs: SearchRuns | None) -> tuple[str | None, list[str]]:
@@ -106,12 +112,13 @@ def finish(params: Params, recorder: SearchRecorder) -> None:
     """
     try:
         archive = read_search(Path(params.evolve.root))
-        recorder.catch_up(archive.finished)
+        recorder.catch_up(archive.finished, [*archive.finals, *archive.final_failures])
         if recorder.missing or recorder.runs is None or recorder.silent:
-            lacking = f"; {len(recorder.missing)} of {len(archive.finished)} individuals are not in MLflow"
+            count = len(archive.finished) + len(archive.finals) + len(archive.final_failures)
+            lacking = f"; {len(recorder.missing)} of {count} individuals are not in MLflow"
             raise TrackingError(f"{recorder.error or 'MLflow does not answer'}{lacking if recorder.missing else ''}")
         if recorder.damaged:
-            folder = SearchStore(archive.root).folder(min(recorder.damaged))
+            folder = min(recorder.damaged)
             more = f", and of {len(recorder.damaged) - 1} more" if len(recorder.damaged) > 1 else ""
             raise TrackingError(f"{folder}: gone or damaged{more}; the search's own command trains it again")
         _end(params, archive, recorder, recorder.runs)
@@ -123,6 +130,8 @@ def finish(params: Params, recorder: SearchRecorder) -> None:
 def _end(params: Params, archive: SearchArchive, recorder: SearchRecorder, runs: SearchRuns) -> None:
     status = "FINISHED" if archive.complete else "KILLED"
     shown = {"individuals": str(len(archive.finished)), "failed": str(len(archive.failures))}
+    if archive.verdict is not None:
+        shown |= {"verdict": str(archive.verdict), "winner": str(archive.verdict.winner.individual)}
     request = None
     with answering():
         runs.refresh()

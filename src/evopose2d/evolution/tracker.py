@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from evopose2d.evolution.sampler import Role
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 from evopose2d.evolution.store import SearchStore
 
@@ -20,8 +21,8 @@ class Tracker(Protocol):
     within any of them: the next one then calls again for the same individual, which must not be there twice.
     """
 
-    def recorded(self) -> Collection[int]:
-        """Give the numbers of the individuals that have been recorded to the end."""
+    def recorded(self, *, finals: bool = False) -> Collection[int]:
+        """Return the numbers of the individuals, or of the finalists, that have been recorded to the end."""
 
     def finished(self, result: IndividualResult, folder: Path) -> None:
         """Record a trained individual; its weights and its result lie in ``folder``."""
@@ -55,13 +56,13 @@ class BackgroundTracking:
     def finished(self, result: IndividualResult) -> None:
         """Have a trained individual recorded."""
         if self._tracker is not None:
-            tracker, folder = self._tracker, self._store.folder(result.number)
+            tracker, folder = self._tracker, self._store.of(result.role).folder(result.number)
             self._do(lambda: tracker.finished(result, folder), f"individual {result.number}")
 
     def failed(self, failure: IndividualFailure) -> None:
         """Have an individual recorded that could not be trained."""
         if self._tracker is not None:
-            tracker, folder = self._tracker, self._store.folder(failure.number)
+            tracker, folder = self._tracker, self._store.of(failure.role).folder(failure.number)
             self._do(lambda: tracker.failed(failure, folder), f"individual {failure.number}")
 
     def reconcile(self, numbers: Iterable[int]) -> None:
@@ -69,6 +70,12 @@ class BackgroundTracking:
         if self._tracker is not None:
             tracker, told = self._tracker, list(numbers)
             self._do(lambda: reconcile_tracking(tracker, self._store, told), "what an earlier run finished")
+
+    def reconcile_finals(self, numbers: Iterable[int]) -> None:
+        """As ``reconcile``, of finalists that have a result."""
+        if self._tracker is not None:
+            tracker, store, told = self._tracker, self._store.of(Role.FINALIST), list(numbers)
+            self._do(lambda: reconcile_tracking(tracker, store, told, finals=True), "what earlier finals finished")
 
     def _do(self, action: Callable[[], None], what: str) -> None:
         def report(done: Future[None]) -> None:
@@ -79,15 +86,16 @@ class BackgroundTracking:
         self._thread.submit(action).add_done_callback(report)
 
 
-def reconcile_tracking(tracker: Tracker, store: SearchStore, numbers: Iterable[int]) -> None:
+def reconcile_tracking(tracker: Tracker, store: SearchStore, numbers: Iterable[int], *, finals: bool = False) -> None:
     """Record those finished individuals of a search that have not been recorded.
 
     Args:
         tracker: where to.
         store: the search directory.
-        numbers: individuals that the study knows as complete or failed.
+        numbers: individuals that the study knows as complete or failed, or finalists that are.
+        finals: whether they are finalists; the store is theirs.
     """
-    recorded = frozenset(tracker.recorded())
+    recorded = frozenset(tracker.recorded(finals=finals))
     for number in sorted(set(numbers) - recorded):
         result, failure = store.read_intact(number), store.read_failure(number)
         if result is not None:

@@ -1,6 +1,7 @@
 """The best of a search as settings of a full training."""
 
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from evopose2d.errors import SearchError
 from evopose2d.evolution.archive import SearchArchive
 from evopose2d.evolution.spec import IndividualResult
 from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.verdict import Verdict
+
+_WIDTH = 118  # of a comment's text
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,13 @@ class Winner:
         weights: its weight file.
         settings: what ``params.yaml`` has to hold, by dotted key: its genotype, its weights as the initial ones,
             and what else of section ``model`` it was built with, as far as that differs from ``params.yaml``.
+        verdict: what the search's finals have come to; None without any.
     """
 
     result: IndividualResult
     weights: str
     settings: Mapping[str, Any]
+    verdict: Verdict | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give a JSON value."""
@@ -45,6 +51,7 @@ class Winner:
             "genotype": result.genotype.to_lists(),
             "weights": self.weights,
             "settings": dict(self.settings),
+            "verdict": None if self.verdict is None else str(self.verdict),
         }
 
     def to_yaml(self) -> str:
@@ -54,6 +61,8 @@ class Winner:
             f"# individual {result.number}: fitness {result.fitness:.4g}, AP {result.ap:.3f}, "
             f"{result.parameters / 1e6:.2f} M parameters, {result.multiply_adds / 1e9:.3g} GMACs"
         ]
+        if self.verdict is not None:
+            lines += [f"# {line}" for line in textwrap.wrap(str(self.verdict), _WIDTH)]
         section = ""
         for key, value in sorted(self.settings.items()):
             if not key.startswith(f"{section}."):
@@ -70,7 +79,7 @@ class Winner:
 def winners(
     archive: SearchArchive, model: ModelConfig, *, count: int = 1, number: int | None = None, from_weights: bool = True
 ) -> list[Winner]:
-    """Give the best individuals, best first, as the search's selection ranks them.
+    """Return the best individuals, best first: as the finals rank them, then as the search's selection does.
 
     Args:
         archive: the search.
@@ -106,4 +115,4 @@ def _winner(archive: SearchArchive, model: ModelConfig, result: IndividualResult
         "model.genotype": result.genotype.to_lists(),
         "train.initial_weights": pin(Path(weights)) if from_weights else None,
     }
-    return Winner(result, weights, settings)
+    return Winner(result, weights, settings, archive.verdict)

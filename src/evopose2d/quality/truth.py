@@ -36,6 +36,7 @@ SMALL_SETTING = (
     "evolve.ancestor_epochs=3",
     "evolve.batch_size=16",
     "evolve.learning_rate=0.024",
+    "evolve.threads=1",
     "evolve.cpus=1",
     "evolve.tasks_per_worker=32",
 )
@@ -82,7 +83,7 @@ def make_truth(
 
     Args:
         params: all settings; ``evolve.ancestor_epochs`` is the length of a training, ``evolve.seed`` that of the
-            sample and of the trainings, and ``evolve.cpus`` are the threads of each.
+            sample and of the trainings, and ``evolve.threads`` are the threads of each.
         path: the table, which may be there.
         genotypes: how many of the sample, the ancestor included.
         engine: opens what trains them.

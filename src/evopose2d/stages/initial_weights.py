@@ -63,7 +63,7 @@ def set_initial_weights(network: keras.Model, model: ModelConfig, initial_weight
         return
     named, digest = read_pinned(_KEY, initial_weights)
     kind, _, place = named.partition(":")
-    path = Path(named) if kind != _IMAGENET else _imagenet_path(model, place)
+    path = Path(named) if kind != _IMAGENET else imagenet_path(model, place)
     if digest is not None:
         _check_digest(path, digest)
     if kind != _IMAGENET:
@@ -125,7 +125,18 @@ def _is_address(place: str) -> bool:
     return place.startswith(("http://", "https://"))
 
 
-def _imagenet_path(model: ModelConfig, place: str) -> Path:
+def imagenet_path(model: ModelConfig, place: str) -> Path:
+    """Return where ImageNet's weights for a network lie, after fetching them where they are not there.
+
+    Args:
+        model: what the network is built from.
+        place: a file or an http(s) address of a copy; empty: Keras's own.
+
+    Raises:
+        ConfigError: there are none for this architecture.
+        DownloadError: they cannot be fetched.
+        WeightsError: the file cannot be read.
+    """
     file = imagenet_file(model)
     if not place:
         return fetch_published(file)

@@ -26,6 +26,7 @@ _PARENT = "mlflow.parentRunId"
 _NOTE = "mlflow.note.content"
 _TABLES = "mlflow.loggedArtifacts"
 _ENDED = ("FINISHED", "FAILED")
+_KINDS = ("individual", "finalist")
 _METRICS_PER_BATCH = 800  # MLflow takes 1000 of metrics, params and tags together, and 100 params
 _PARAMS_PER_BATCH = 100
 _LONGEST_PARAM = 6000
@@ -63,6 +64,7 @@ class IndividualRun:
         started: seconds since 1970.
         ended: seconds since 1970.
         failed: whether the run is to be seen as failed.
+        kind: what it is a run of: an ``individual``, or a ``finalist``, which have numbers of their own.
     """
 
     number: int
@@ -75,6 +77,7 @@ class IndividualRun:
     started: float
     ended: float
     failed: bool = False
+    kind: str = "individual"
 
 
 @dataclass
@@ -94,7 +97,7 @@ class SearchRuns:
     search: str
     experiment: str
     run_id: str
-    _runs: dict[int, Run] = field(default_factory=dict)
+    _runs: dict[tuple[str, int], Run] = field(default_factory=dict)
 
     @classmethod
     def open(cls, config: TrackingConfig, search: str, name: str, project_run: str | None = None) -> Self:
@@ -125,9 +128,10 @@ class SearchRuns:
         runs._adopt(found)
         return runs
 
-    def recorded(self) -> frozenset[int]:
-        """Give the numbers of the individuals whose run is whole."""
-        return frozenset(number for number, run in self._runs.items() if run.info.status in _ENDED)
+    def recorded(self, kind: str = "individual") -> frozenset[int]:
+        """Return the numbers of the individuals, or of another kind, whose run is whole."""
+        whole = (key for key, run in self._runs.items() if run.info.status in _ENDED)
+        return frozenset(number for each, number in whole if each == kind)
 
     def refresh(self) -> None:
         """Look again at what MLflow holds, and remove what is there twice."""
@@ -135,19 +139,20 @@ class SearchRuns:
 
     def record(self, individual: IndividualRun) -> None:
         """Make an individual's run, complete the one that was broken off, or replace the one of an earlier training."""
-        run = self._runs.get(individual.number)
+        key = individual.kind, individual.number
+        run = self._runs.get(key)
         if run is not None and run.info.status in _ENDED:
             self.client.delete_run(run.info.run_id)
             run = None
         if run is None:
-            tags = {"search": self.search, "kind": "individual", "individual": str(individual.number)}
+            tags = {"search": self.search, "kind": individual.kind, individual.kind: str(individual.number)}
             run = self.client.create_run(
                 self.experiment,
                 start_time=_milliseconds(individual.started),
                 tags=tags | {_PARENT: self.run_id},
                 run_name=individual.name,
             )
-            self._runs[individual.number] = run
+            self._runs[key] = run
         run_id = run.info.run_id
         for path in individual.files:
             self.client.log_artifact(run_id, str(path))
@@ -155,11 +160,18 @@ class SearchRuns:
         _log(self.client, run_id, individual.measurements, individual.params, tags)
         status = "FAILED" if individual.failed else "FINISHED"
         self.client.set_terminated(run_id, status, _milliseconds(individual.ended))
-        self._runs[individual.number] = self.client.get_run(run_id)
+        self._runs[key] = self.client.get_run(run_id)
+
+    def add_metric(self, number: int, measurement: Measurement) -> None:
+        """Add a metric to an individual's run that is whole, where it lacks it."""
+        run = self._runs.get(("individual", number))
+        if run is not None and run.info.status in _ENDED and measurement.name not in run.data.metrics:
+            _log(self.client, run.info.run_id, [measurement])
+            self._runs["individual", number] = self.client.get_run(run.info.run_id)
 
     def link(self, number: int) -> str:
         """Give a link in Markdown to an individual's run; its number where it has none."""
-        run = self._runs.get(number)
+        run = self._runs.get(("individual", number))
         if run is None:
             return f"individual {number}"
         return f"[{run.info.run_name}]({self.page(run.info.run_id)})"
@@ -213,11 +225,11 @@ class SearchRuns:
             self.client.set_tag(self.run_id, _TABLES, shown)
 
     def _adopt(self, found: Sequence[Run]) -> None:
-        groups: dict[int, list[Run]] = {}
+        groups: dict[tuple[str, int], list[Run]] = {}
         for run in found:
-            if run.data.tags.get("kind") == "individual":
-                groups.setdefault(int(run.data.tags["individual"]), []).append(run)
-        self._runs = {number: run for number, group in groups.items() if (run := _one_of(self.client, group))}
+            if (kind := run.data.tags.get("kind", "")) in _KINDS:
+                groups.setdefault((kind, int(run.data.tags[kind])), []).append(run)
+        self._runs = {key: run for key, group in groups.items() if (run := _one_of(self.client, group))}
         for run in self._runs.values():
             if run.data.tags.get(_PARENT) != self.run_id:
                 self.client.set_tag(run.info.run_id, _PARENT, self.run_id)

@@ -33,6 +33,7 @@ class Dot:
         generation: from 0.
         place: place within its generation, one apart, the generation centred on 0.
         state: ``complete``, ``failed`` or ``running``.
+        control: whether it is an unmutated copy of its parent.
         fitness: lower is fitter; None until complete.
         val_loss: None until complete.
         parameters: of its network; None until complete.
@@ -46,15 +47,17 @@ class Dot:
     fitness: float | None = None
     val_loss: float | None = None
     parameters: int | None = None
+    control: bool = False
 
 
 def fitness_by_generation(dots: Sequence[Dot]) -> Figure:
-    """Draw every individual's fitness, the median of each generation and the best so far.
+    """Draw every individual's fitness, the median of each generation, the best so far, and the controls.
 
     Args:
         dots: the individuals; those without a fitness are left out.
     """
-    complete = [dot for dot in dots if dot.fitness is not None]
+    everybody = [dot for dot in dots if dot.fitness is not None]
+    complete = [dot for dot in everybody if not dot.control]
     figure = new_figure(8.0, 4.2)
     axes = figure.subplots()
     dress(axes, x_label="generation", y_label="fitness (lower is better)", title="Fitness by generation")
@@ -71,6 +74,7 @@ def fitness_by_generation(dots: Sequence[Dot]) -> Figure:
         axes.scatter(
             x[~near], np.full((~near).sum(), limit), s=size, color=MUTED, marker="^", label="above the axis", zorder=3
         )
+    _draw_controls(axes, [dot for dot in everybody if dot.control], limit)
     generations = sorted({dot.generation for dot in complete})
     medians = [np.median([dot.fitness for dot in complete if dot.generation == each]) for each in generations]
     middle = np.minimum(medians, limit)
@@ -92,15 +96,24 @@ def fitness_by_generation(dots: Sequence[Dot]) -> Figure:
     return figure
 
 
+def _draw_controls(axes: Axes, controls: Sequence[Dot], limit: float) -> None:
+    """Draw what parents came to, trained on without a mutation: a line to be beaten across their generation."""
+    if controls:
+        at = np.array([dot.generation for dot in controls])
+        half, fitness = _SPREAD + _STEP, [min(limit, dot.fitness or 0.0) for dot in controls]
+        label = "control (parent trained on)"
+        axes.hlines(fitness, at - half, at + half, color=INK, linewidth=1.4, label=label, zorder=4)
+
+
 def loss_against_size(dots: Sequence[Dot], front: Collection[int], best: Collection[int]) -> Figure:
     """Draw val loss over the number of parameters, and those that none beats in both.
 
     Args:
-        dots: the individuals; those that are not complete are left out.
+        dots: the individuals; those that are not complete are left out, and controls, whose size is their parent's.
         front: numbers of the Pareto front.
         best: numbers of those to be marked as best.
     """
-    complete = [dot for dot in dots if dot.val_loss is not None and dot.parameters is not None]
+    complete = [dot for dot in dots if dot.val_loss is not None and dot.parameters is not None and not dot.control]
     figure = new_figure(8.0, 4.6)
     axes = figure.subplots()
     dress(axes, x_label="parameters (million)", y_label="val loss (lower is better)", title="Loss against size")
@@ -150,7 +163,7 @@ def _size_and_loss(dots: Sequence[Dot]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def lineage_tree(dots: Sequence[Dot], line: Sequence[int]) -> Figure:
-    """Draw who descends from whom, a row for each generation, coloured by fitness.
+    """Draw who descends from whom, a row for each generation, coloured by fitness; controls are squares.
 
     Args:
         dots: all individuals.
@@ -196,18 +209,23 @@ def _draw_members(figure: Figure, axes: Axes, dots: Sequence[Dot], line: Sequenc
     others = [dot for dot in dots if dot.fitness is None]
     fitness = np.array([dot.fitness for dot in complete], float)
     norm = Normalize(fitness.min(), _upper_limit(fitness)) if complete else Normalize()
-    if complete:
-        drawn = axes.scatter(
-            [dot.place for dot in complete],
-            [dot.generation for dot in complete],
-            s=area,
-            c=fitness,
-            cmap="viridis",
-            norm=norm,
-            edgecolor=[VERMILION if dot.number in line else "white" for dot in complete],
-            linewidth=1.5 if few else 0.8,
-            zorder=3,
-        )
+    drawn = None
+    for marker, control in (("s", True), ("o", False)):
+        some = [dot for dot in complete if dot.control is control]
+        if some:
+            drawn = axes.scatter(
+                [dot.place for dot in some],
+                [dot.generation for dot in some],
+                s=area,
+                c=[dot.fitness for dot in some],
+                cmap="viridis",
+                norm=norm,
+                marker=marker,
+                edgecolor=[VERMILION if dot.number in line else INK if control else "white" for dot in some],
+                linewidth=1.5 if few else 0.8,
+                zorder=3,
+            )
+    if drawn is not None:
         bar = figure.colorbar(drawn, ax=axes, label="fitness (lower is better)", pad=0.01, aspect=30)
         bar.outline.set_visible(False)
     for state, marker in (("failed", "x"), ("running", "o")):
