@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evopose2d.data.coco import CocoFile, ImageEntry
+from evopose2d.data.coco import CocoFile, parse_coco
 from evopose2d.data.geometry import crop_matrices, transform_keypoints
 from evopose2d.keypoints import COCO_PERSON
 
@@ -45,8 +45,11 @@ class Crowd:
     def annotations(self) -> CocoFile:
         """The annotation file, as if it had been read."""
         height, width = _IMAGE
-        images = {image["id"]: ImageEntry(f"{image['id']}.jpg", width, height) for image in self.dataset["images"]}
-        return CocoFile(Path("crowd.json"), images, self.dataset["annotations"], self.dataset["categories"])
+        images = [
+            {"id": image["id"], "file_name": f"{image['id']}.jpg", "width": width, "height": height}
+            for image in self.dataset["images"]
+        ]
+        return parse_coco(self.dataset | {"images": images}, Path("crowd.json"))
 
     def heatmaps(self, batch_size: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
         """Give noisy heatmaps (B, h, w, K) of all people in order, the last batch smaller."""

@@ -138,5 +138,5 @@ def _project_outcome(crowd: Crowd, crops: NDArray[np.float32], timed: _Stopwatch
     )
     results = timed(RESULTS, lambda: coco_results(crowd.image_ids[kept], keypoints[kept], scores))
     annotations = crowd.annotations
-    ap = timed(AP, lambda: evaluate_results(annotations, results, COCO_PERSON.sigmas).figures["AP"])
+    ap = timed(AP, lambda: evaluate_results(annotations, results, COCO_PERSON.sigmas).figures["AP"] or 0.0)
     return Outcome(timed.seconds, keypoints, results, ap)

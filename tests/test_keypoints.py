@@ -4,6 +4,7 @@ import pytest
 
 from evopose2d.errors import ConfigError, DataError
 from evopose2d.keypoints import COCO_PERSON, KeypointSchema, schema_from_category
+from evopose2d.keypoints.naming import unpaired
 
 _FIVE = {
     "name": "fox",
@@ -50,9 +51,7 @@ def test_settings_that_do_not_fit_the_names(arguments: dict, message: str):
         schema_from_category(_FIVE, **arguments)
 
 
-@pytest.mark.parametrize(
-    "category", [{"name": "x"}, {"keypoints": ["a", "a"]}, {"keypoints": ["a", "b"], "skeleton": [[1, 3]]}]
-)
+@pytest.mark.parametrize("category", [{"name": "x"}, {"keypoints": ["a", "a"]}])
 def test_category_that_makes_no_sense(category: dict):
     with pytest.raises(DataError):
         schema_from_category(category)
@@ -68,18 +67,60 @@ def test_json_round_trip():
 @pytest.mark.parametrize(
     ("left", "right"),
     [("left_eye", "right_eye"), ("leftEye", "rightEye"), ("LeftEye", "RightEye"), ("LEye", "REye"), ("eyeL", "eyeR"),
-     ("l_eye", "r_eye"), ("Eye.L", "Eye.R"), ("lefteye", "righteye"), ("LEFTEYE", "RIGHTEYE"), ("eye2L", "eye2R")],
+     ("l_eye", "r_eye"), ("Eye.L", "Eye.R"), ("lefteye", "righteye"), ("LEFTEYE", "RIGHTEYE"), ("eye2L", "eye2R"),
+     ("legL1", "legR1"), ("L_eye", "R_eye"), ("eye.l", "eye.r"), ("left-eye", "right-eye"), ("Left Eye", "Right Eye"),
+     ("eye_L1", "eye_R1"), ("Eye (left)", "Eye (right)"), ("lhip", "rhip"), ("hipl", "hipr"), ("L1", "R1"),
+     ("LT_Hip", "RT_Hip"), ("eye left 2", "eye right 2"), ("LHip", "RHip"), ("Left_eye", "right_Eye"),
+     ("legl1", "legr1")],
 )  # fmt: skip
 def test_sides_are_found_however_words_are_joined(left: str, right: str):
-    schema = schema_from_category({"keypoints": ["nose", left, right, "Lip", "bright"]})
-    assert schema.flip_permutation == (0, 2, 1, 3, 4)
+    schema = schema_from_category({"keypoints": ["nose", left, right, "Lip", "bright", "tail"]})
+    assert schema.flip_permutation == (0, 2, 1, 3, 4, 5)
 
 
-def test_keypoints_without_a_pair_are_told(caplog):
-    schema_from_category({"keypoints": ["ojo_izquierdo", "ojo_derecho"]})
-    assert "no mirror pairs are known" in caplog.text and "dataset.flip_pairs" in caplog.text
-    caplog.clear()
-    schema_from_category({"keypoints": ["ojo_izquierdo", "ojo_derecho"]}, flip_pairs=[])
-    schema_from_category({"keypoints": ["nose"]})
-    schema_from_category({"keypoints": ["left_eye", "right_eye"]})
-    assert not caplog.text
+def test_all_pairs_of_an_insects_legs_are_found():
+    legs = [f"{leg}leg{side}{joint}" for side in "RL" for leg in ("fore", "mid", "hind") for joint in (1, 2, 3, 4)]
+    schema = schema_from_category({"keypoints": ["head", "eyeL", "eyeR", *legs, "wingL", "wingR"]})
+    alone = [index for index, other in enumerate(schema.flip_permutation) if index == other]
+    assert alone == [0]
+    assert schema.flip_permutation[schema.names.index("midlegL3")] == schema.names.index("midlegR3")
+
+
+def test_keypoints_without_a_counterpart_are_listed():
+    names = ("nose", "left_eye", "right_eye", "left_ear", "tail")
+    schema = schema_from_category({"keypoints": names})
+    assert unpaired(names, schema.flip_permutation) == (["left_ear"], ["nose", "tail"])
+
+
+def test_sides_that_are_named_twice_are_not_guessed():
+    schema = schema_from_category({"keypoints": ["left_eye", "eye_left", "right_eye", "left_right"]})
+    assert schema.flip_permutation == (0, 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda name: name.replace("_", " ").title(),
+        lambda name: name.upper(),
+        lambda name: "".join(word.title() for word in name.split("_")),
+        lambda name: "-".join(reversed(name.split("_"))),
+        lambda name: name.replace("left_", "l_").replace("right_", "r_"),
+    ],
+)
+def test_cocos_seventeen_are_known_in_other_spellings(spelled):
+    schema = schema_from_category({"keypoints": [spelled(name) for name in COCO_PERSON.names]})
+    for field in ("skeleton", "flip_permutation", "sigmas", "upper_body"):
+        assert getattr(schema, field) == getattr(COCO_PERSON, field)
+
+
+def test_cocos_seventeen_are_known_in_another_order():
+    schema = schema_from_category({"keypoints": COCO_PERSON.names[::-1]})
+    assert schema.sigmas == COCO_PERSON.sigmas[::-1]
+    assert [schema.names[index] for index in schema.upper_body] == list(COCO_PERSON.names[10::-1])
+    assert len(schema.skeleton) == len(COCO_PERSON.skeleton)
+
+
+def test_a_person_without_skeleton_gets_cocos_limbs_of_the_keypoints_that_are_there():
+    schema = schema_from_category({"keypoints": ["head", "Left Shoulder", "Right Shoulder", "Left Elbow"]})
+    assert schema.skeleton == ((1, 2), (1, 3))
+    assert schema.sigmas == (0.05,) * 4

@@ -66,7 +66,7 @@ def draw_split(root: Path, split: str, people: int, suffix: str = ".jpg", people
     """Draw images of one colour, grey level 10 + 8 x index of the image, with people well inside."""
     images, annotations = [], []
     folder = root / f"{split}2017"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for index in range(-(-people // people_per_image)):
         name = f"{index:03d}{suffix}"
         cv2.imwrite(str(folder / name), np.full((HEIGHT, WIDTH, 3), grey_level(index), np.uint8))

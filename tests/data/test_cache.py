@@ -42,7 +42,7 @@ def eleven(request, make_split, tmp_path, five_schema, records_config):
         coarse = rng.integers(0, 256, (20, 30, 3), np.uint8)
         cv2.imwrite(str(path), cv2.resize(coarse, (120, 80), interpolation=cv2.INTER_CUBIC))
     people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=True
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
     )
     boxes = rng.uniform((0, 0, 10, 10), (60, 30, 60, 50), (11, 4)).astype(np.float32)
     people = [replace(person, box=box) for person, box in zip(people, boxes, strict=True)]

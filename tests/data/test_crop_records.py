@@ -39,7 +39,7 @@ def write(make_split, tmp_path, five_schema, records_config):
         coarse = rng.integers(40, 216, (12, 18, 3), np.uint8)
         cv2.imwrite(str(path), cv2.resize(coarse, (480, 320), interpolation=cv2.INTER_CUBIC))
     people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=True
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
     )
     moved = []
     for person in people:

@@ -28,7 +28,7 @@ def ten(make_split, tmp_path, five_schema, records_config):
     make_split("val", 10)
     root = tmp_path / "coco"
     people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=True
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
     )
     return write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
 
@@ -148,7 +148,7 @@ def test_evaluation_gives_everybody_in_order_and_repeats_the_last_alone(ten, bat
 def test_keypoints_outside_the_crop_are_masked(ten, make_split, tmp_path, records_config, five_schema):
     root = tmp_path / "coco"
     person = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=True
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
     )[0]
     keypoints = np.array([[60, 25, 2], [2, 40, 2], [118, 40, 1], [0, 0, 0], [65, 79, 2]], np.float32)
     moved = replace(person, keypoints=keypoints)
@@ -163,7 +163,7 @@ def crowded(make_split, tmp_path, five_schema, records_config):
     make_split("val", 24, people_per_image=3)
     root = tmp_path / "coco"
     people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=True
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
     )
     people = [replace(person, box=person.box + np.float32([index % 3, 0, 0, 0])) for index, person in enumerate(people)]
     return write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
@@ -223,7 +223,7 @@ def test_crops_are_those_of_the_whole_decoded_image(make_split, tmp_path, record
     path = root / f"val2017/000{suffix}"
     path.write_bytes(noisy_image(suffix))
     people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=True
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
     )
     boxes = [(44, 20, 31, 39), (0, 0, 119, 79), (90, 50, 29, 29), (3, 3, 5, 9)]
     people = [replace(people[0], box=np.array(box, np.float32)) for box in boxes]
@@ -245,7 +245,7 @@ def reference_records(coco_sample, tmp_path_factory):
     boxes = {entry["id"]: np.array(entry["bbox"], np.float32) for entry in annotations.annotations}
     people = [
         replace(person, box=boxes[person.annotation_id])
-        for person in coco.annotated_people(annotations, 17, labelled_only=True)
+        for person in coco.annotated_people(annotations, labelled_only=True)
     ]
     config = RecordsConfig(root="", people_per_shard=100, bad_images="error", workers=2, seed=0)
     folder = tmp_path_factory.mktemp("reference") / "val"

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import shutil
@@ -5,15 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from evopose2d.config.schema import CropsConfig
 from evopose2d.data import coco, records, writing
+from evopose2d.data.image_files import read_pixels
 from evopose2d.data.shards import read_info
 from evopose2d.errors import DataError
 
@@ -24,7 +28,7 @@ def val(make_split, tmp_path, five_schema, records_config):
     make_split("val", 10)
     root = tmp_path / "coco"
     people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=False
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=False
     )
 
     def write(folder="records/val", **settings):
@@ -141,8 +145,68 @@ def test_an_image_of_another_size_than_its_annotations_say_is_bad(val, tmp_path,
         val()
     message = str(caught.value)
     assert f"{path}: image is {shape[1]} x {shape[0]} pixels" in message
-    assert message.count("stored turned") == turned
+    assert message.count("its sides exchanged") == turned
     assert f"its annotation file says {width} x {height}" in message
+
+
+def first_image(info) -> np.ndarray:
+    record = next(iter(tf.data.TFRecordDataset(str(info.files[0]))))
+    return records.decode(records.parse(record, info.schema.count)["image"].numpy())
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"), [(".webp", {"lossless": True}), (".gif", {}), (".bmp", {}), (".tif", {})]
+)
+def test_other_formats_are_written_as_records_hold_images(val, tmp_path, suffix, options):
+    pixels = np.zeros((80, 120, 3), np.uint8)
+    pixels[:, 60:] = 255
+    path = tmp_path / "coco/val2017/000.jpg"  # formats are told by content, as names are often wrong
+    Image.fromarray(pixels).save(path.with_suffix(suffix), **options)
+    path.with_suffix(suffix).rename(path)
+    np.testing.assert_allclose(first_image(val()), pixels, atol=4)
+
+
+def photograph(orientation: int, upright: np.ndarray) -> bytes:
+    """Store a picture as a camera does that was held so that ``orientation`` shows it upright."""
+    undo = {2: lambda p: p[:, ::-1], 3: lambda p: p[::-1, ::-1], 6: lambda p: np.rot90(p), 8: lambda p: np.rot90(p, -1)}
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    written = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(undo[orientation](upright))).save(written, "JPEG", quality=95, exif=exif)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 6, 8])
+def test_photographs_are_turned_upright_as_predict_sees_them(val, tmp_path, orientation):
+    upright = np.zeros((80, 120, 3), np.uint8)
+    upright[:20, :30] = 255
+    path = tmp_path / "coco/val2017/000.jpg"
+    path.write_bytes(photograph(orientation, upright))
+    recorded = first_image(val())
+    np.testing.assert_allclose(recorded, upright, atol=60)  # where black meets white, JPEG rings
+    assert np.abs(recorded.astype(int) - upright).mean() < 1
+    assert np.abs(recorded.astype(int) - read_pixels(path)).mean() < 1
+
+
+def test_labels_of_the_size_of_the_stored_pixels_are_of_those(val, tmp_path):
+    stored = np.zeros((80, 120, 3), np.uint8)
+    stored[:20, :30] = 255
+    path = tmp_path / "coco/val2017/000.jpg"
+    path.write_bytes(photograph(6, np.rot90(stored, -1)))
+    assert np.abs(first_image(val()).astype(int) - stored).mean() < 1
+    assert np.abs(read_pixels(path, labelled_size=(120, 80)).astype(int) - stored).mean() < 1
+    assert read_pixels(path, labelled_size=(80, 120)).shape == (120, 80, 3)
+
+
+def test_cocos_own_images_are_taken_as_they_are_stored(make_split, tmp_path, five_schema, records_config):
+    make_split("val", 1)
+    path = tmp_path / "coco/val2017/000.jpg"
+    path.write_bytes(photograph(3, np.zeros((80, 120, 3), np.uint8)))
+    read = coco.read_coco(tmp_path / "coco/annotations/person_keypoints_val2017.json")
+    people = coco.annotated_people(read, labelled_only=False)
+    info = writing.write_records(people, path.parent, tmp_path / "val", records_config(), five_schema, as_stored=True)
+    record = next(iter(tf.data.TFRecordDataset(str(info.files[0]))))
+    assert records.parse(record, 5)["image"].numpy() == path.read_bytes()
 
 
 def test_nobody_left_is_an_error(val, tmp_path):
@@ -158,7 +222,7 @@ def shared(make_split, tmp_path, five_schema, records_config):
     make_split("val", 12, people_per_image=3)
     root = tmp_path / "coco"
     people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=False
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=False
     )
 
     def write(order, **settings):
@@ -201,7 +265,7 @@ def test_png_images_are_kept_as_they_are(make_split, tmp_path, five_schema, reco
     make_split("val", 2, suffix=".png")
     root = tmp_path / "coco"
     people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), 5, labelled_only=False
+        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=False
     )
     info = writing.write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
     record = next(iter(tf.data.TFRecordDataset(str(info.files[0]))))
@@ -264,15 +328,33 @@ def test_splits_of_unlike_keypoints_and_splits_without_people_are_errors(
     content = make_split("val", 2)
     root = tmp_path / "coco"
     path = root / "annotations/person_keypoints_val2017.json"
-    content["categories"][0]["skeleton"] = []
+    content["categories"][0]["keypoints"][0] = "tail"
     path.write_text(json.dumps(content))
-    with pytest.raises(DataError, match="differ from those of the train split"):
+    with pytest.raises(DataError, match=r"keypoints \['tail', .* must be those of the train split: \['head', "):
         writing.write_all_records(dataset_config(root), records_config())
     content = json.loads((root / "annotations/person_keypoints_train2017.json").read_text())
     content["annotations"] = []
     path.with_name("person_keypoints_train2017.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"train2017\.json: holds no people with a labelled keypoint"):
         writing.write_all_records(dataset_config(root), records_config())
+
+
+def test_keypoints_without_mirror_image_are_listed_once_unless_pairs_are_given(
+    make_split, tmp_path, records_config, dataset_config, caplog
+):
+    for split in ("train", "val"):
+        content = make_split(split, 2)
+        content["categories"][0]["keypoints"] = ["head", "left_hand", "right_hand", "left_foot", "tail"]
+        path = tmp_path / f"coco/annotations/person_keypoints_{split}2017.json"
+        path.write_text(json.dumps(content))
+    config = dataset_config(tmp_path / "coco")
+    writing.write_all_records(config, records_config())
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("1 mirror pairs are known") and "left_foot, head, tail; dataset.flip_pairs" in warning
+    caplog.clear()
+    writing.write_all_records(replace(config, flip_pairs=[]), records_config())
+    writing.write_all_records(replace(config, flip_pairs=[["left_hand", "right_hand"]]), records_config())
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_the_sample_is_written_whole(coco_sample, tmp_path, records_config, dataset_config):
@@ -283,6 +365,7 @@ def test_the_sample_is_written_whole(coco_sample, tmp_path, records_config, data
 
 _SLOW_WRITER = """
 import sys, time
+from dataclasses import replace
 from pathlib import Path
 from evopose2d.config.schema import DatasetConfig, RecordsConfig
 from evopose2d.data import records, writing

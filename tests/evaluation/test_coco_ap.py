@@ -9,7 +9,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from evopose2d.data.coco import CocoFile, ImageEntry, read_coco
+from evopose2d.data.coco import parse_coco, read_coco
 from evopose2d.errors import DataError
 from evopose2d.evaluation import coco_ap
 from evopose2d.evaluation.coco_ap import FIGURES
@@ -20,8 +20,7 @@ SIGMAS = (0.1, 0.05, 0.1, 0.05, 0.1)
 
 
 def evaluate_results(truth, results, sigmas, **options):
-    images = {entry["id"]: ImageEntry("", entry["width"], entry["height"]) for entry in truth["images"]}
-    coco = CocoFile(Path("annotations.json"), images, truth["annotations"], truth["categories"])
+    coco = parse_coco(truth, Path("annotations.json"))
     return coco_ap.evaluate_results(coco, results, sigmas, **options)
 
 
@@ -87,7 +86,7 @@ def test_the_truth_as_prediction_has_every_figure_one():
 
     assert list(measured.figures) == list(FIGURES)
     # There is nobody of medium area (32^2 to 96^2 pixels).
-    expected = {name: -1.0 if name.endswith("M") else 1.0 for name in FIGURES}
+    expected = {name: None if name.endswith("M") else 1.0 for name in FIGURES}
     assert measured.figures == pytest.approx(expected)
     assert measured.ap_by_threshold == pytest.approx(np.ones(10))
     assert measured.precision.shape == (10, 101)
@@ -231,9 +230,9 @@ def test_results_of_another_dataset_are_refused():
 
     with pytest.raises(DataError, match="image 77 is not in annotations"):
         evaluate_results(truth, [{**as_results(truth["annotations"])[0], "image_id": 77}], SIGMAS)
-    with pytest.raises(DataError, match="15 keypoint numbers, must be 51"):
-        evaluate_results({**truth, "annotations": []}, as_results(truth["annotations"]), COCO_PERSON.sigmas)
-    with pytest.raises(DataError, match=r"annotation 2 has 15 keypoint numbers, must have 51"):
+    with pytest.raises(DataError, match="9 keypoint numbers, must be 15"):
+        evaluate_results(truth, [{**as_results(truth["annotations"])[0], "keypoints": [1, 2, 2] * 3}], SIGMAS)
+    with pytest.raises(DataError, match=r"its category names 5 keypoints, must name 17"):
         evaluate_results(truth, [], COCO_PERSON.sigmas)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evopose2d.data.coco import CocoFile, ImageEntry
+from evopose2d.data.coco import parse_coco
 from evopose2d.evaluation.person_oks import oks_by_person
 
 SIGMAS = (0.05, 0.1)
@@ -21,7 +21,9 @@ def test_each_prediction_is_held_against_its_own_annotation():
         annotation(12, [10, 10, 2, 0, 0, 0], area=400.0),
         annotation(13, [0, 0, 0, 0, 0, 0]),
     ]
-    coco = CocoFile(Path("annotations.json"), {3: ImageEntry("3.jpg", 100, 100)}, annotations, [CATEGORY])
+    images = [{"id": 3, "file_name": "3.jpg", "width": 100, "height": 100}]
+    content = {"images": images, "annotations": annotations, "categories": [CATEGORY]}
+    coco = parse_coco(content, Path("annotations.json"))
     keypoints = np.array([[[13, 10], [99, 99]], [[10, 10], [30, 24]], [[0, 0], [0, 0]], [[10, 10], [30, 20]]], float)
 
     oks = oks_by_person(coco, np.array([12, 11, 13, 999]), keypoints, SIGMAS)

@@ -52,7 +52,7 @@ def crops(coco_sample, model):
                 crop_matrices(person.box, shape),
                 shape,
             )
-            for person in annotated_people(coco, 17, labelled_only=True)[:24]
+            for person in annotated_people(coco, labelled_only=True)[:24]
         ]
     )
 

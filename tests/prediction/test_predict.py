@@ -90,6 +90,7 @@ def test_a_video_becomes_a_video(estimator, tmp_path):
 
     assert files_of(tmp_path / "out") == ["keypoints.json", "walk.mp4"]
     assert [result["frame"] for result in done.results] == list(range(6))
+    assert [result["time"] for result in done.results] == pytest.approx([frame / 12 for frame in range(6)], abs=1e-3)
     found = [result["keypoints"][:2] for result in done.results]
     np.testing.assert_allclose(found, places, atol=7)
     capture = cv2.VideoCapture(str(tmp_path / "out" / "walk.mp4"))

@@ -11,8 +11,8 @@ import numpy as np
 from keras import ops
 
 from evopose2d.benchmarks.timing import Timing, time_calls
+from evopose2d.data.image_files import read_pixels
 from evopose2d.prediction.estimator import PoseEstimator
-from evopose2d.prediction.sources import read_image
 from evopose2d.stages.pose_model import PoseModel
 
 NETWORK = "network alone"
@@ -108,7 +108,7 @@ def measure(
             size,
             _timed(
                 lambda size=size, estimator=estimator: estimator.predict(  # type: ignore[misc]
-                    [read_image(io.BytesIO(content)) for _ in range(size)], [box] * size
+                    [read_pixels(io.BytesIO(content)) for _ in range(size)], [box] * size
                 ),
                 repeats,
                 warm_up,

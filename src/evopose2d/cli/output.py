@@ -78,4 +78,6 @@ def show(content: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, title: str
 def _cell(value: Any) -> str:  # noqa: ANN401 - any value
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    if value is None:
+        return "none"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

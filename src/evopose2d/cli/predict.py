@@ -23,6 +23,7 @@ def predict(
     box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="A person's box; repeatable.")] = None,
     detections: Annotated[Path | None, typer.Option(help="COCO detection file with the people's boxes.")] = None,
     annotations: Annotated[Path | None, typer.Option(help="COCO file that gives image names their ids.")] = None,
+    category: Annotated[int, typer.Option(help="Category of people, where detections are of several.")] = 1,
     detector: Annotated[Path | None, typer.Option(help="ONNX file of a YOLO person detector.")] = None,
     detector_size: Annotated[int, typer.Option(min=32, help="Height and width of the detector's input.")] = 640,
     box_threshold: Annotated[float, typer.Option(min=0, max=1, help="Least score of a found box.")] = 0.25,
@@ -45,7 +46,7 @@ def predict(
     from evopose2d.prediction.sources import find_files
 
     files = find_files(inputs)
-    boxes_of = _box_source(box, detections, annotations, detector, detector_size, box_threshold, files)
+    boxes_of = _box_source(box, detections, annotations, category, detector, detector_size, box_threshold, files)
     import_tensorflow()
     from evopose2d.accelerator import prepare
     from evopose2d.config.schema import AcceleratorConfig
@@ -80,6 +81,7 @@ def _box_source(
     box: list[str] | None,
     detections: Path | None,
     annotations: Path | None,
+    category: int,
     detector: Path | None,
     detector_size: int,
     threshold: float,
@@ -90,7 +92,7 @@ def _box_source(
     if box:
         return GivenBoxes(parse_boxes(box))
     if detections is not None:
-        return DetectionFile(detections, files, annotations=annotations, threshold=threshold)
+        return DetectionFile(detections, files, annotations=annotations, threshold=threshold, category=category)
     if detector is not None:
         from evopose2d.prediction.detector import YoloDetector
 

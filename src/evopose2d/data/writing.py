@@ -11,23 +11,34 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from PIL import UnidentifiedImageError
 from tqdm import tqdm
 
 from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig
 from evopose2d.data import coco
 from evopose2d.data.coco import CocoFile, ImageEntry, Person
+from evopose2d.data.coco.detections import of_category
+from evopose2d.data.download.layout import OFFICIAL, TEST_DEV, TRAIN, VAL
+from evopose2d.data.image_files import for_records
 from evopose2d.data.records import encode, encode_surroundings
 from evopose2d.data.shards import RecordsInfo, remove_records, shard_path, write_info
 from evopose2d.data.surroundings import LOSSLESS
 from evopose2d.errors import DataError
 from evopose2d.files import replacing
 from evopose2d.keypoints import KeypointSchema
+from evopose2d.keypoints.naming import unpaired
 
 _log = logging.getLogger(__name__)
 
 
 def write_records(
-    people: Sequence[Person], images_dir: Path, folder: Path, config: RecordsConfig, schema: KeypointSchema
+    people: Sequence[Person],
+    images_dir: Path,
+    folder: Path,
+    config: RecordsConfig,
+    schema: KeypointSchema,
+    *,
+    as_stored: bool = False,
 ) -> RecordsInfo:
     """Write the records of some people, several files at a time, and ``info.json`` last.
 
@@ -41,13 +52,17 @@ def write_records(
         folder: where the records go; the records of an earlier run there are removed.
         config: ``write_tfrecords`` of ``params.yaml``.
         schema: the people's keypoints.
+        as_stored: take no notice of how cameras were held, as all do with COCO's own images; else photographs that are
+            not upright are turned, unless the annotation file gives them the size of the pixels as stored.
 
     Raises:
         DataError: an image is missing, corrupt or not of its size and ``bad_images`` is ``error``, or nobody is left.
     """
-    usable = _usable(people, images_dir, config, label=f"check {folder.name}")
+    usable, changed = _usable(people, images_dir, config, as_stored=as_stored, label=f"check {folder.name}")
     if not usable:
         raise DataError(f"{folder}: nobody to write, {len(people)} people given, all of them in bad images")
+    if _anybody_labelled(people) and not _anybody_labelled(usable):
+        raise DataError(f"{folder}: nobody with a labelled keypoint is left, all of them are in bad images")
     remove_records(folder)
     crops = config.crops if config.content == "crops" else None
     shards = _shards(_by_record(usable, config), config.people_per_shard)
@@ -56,7 +71,7 @@ def write_records(
         tqdm(total=len(usable), desc=f"write {folder.name}", unit="person", disable=None) as progress,
     ):
         paths = [shard_path(folder, index, len(shards)) for index in range(len(shards))]
-        write = partial(_write_shard, images_dir=images_dir, crops=crops, schema=schema)
+        write = partial(_write_shard, images_dir=images_dir, crops=crops, schema=schema, as_stored=as_stored)
         for written in pool.map(write, paths, shards):
             progress.update(written)
     info = RecordsInfo(
@@ -70,6 +85,8 @@ def write_records(
     )
     write_info(info)
     _log.info("%s: %d people in %d images, %d skipped", folder, info.people, info.images, info.skipped)
+    if changed:
+        _log.info("%s: %d images turned upright, or from other formats than JPEG and PNG", folder, changed)
     return info
 
 
@@ -93,96 +110,137 @@ def write_all_records(dataset: DatasetConfig, config: RecordsConfig) -> dict[str
         ConfigError: the dataset's flip pairs, sigmas or upper body do not fit its keypoints.
     """
     root, target = Path(dataset.root), Path(config.root)
-    train = _read_split(root, "train")
+    train, val = (_read_split(root, split) for split in ("train", "val"))
     schema = coco.keypoint_schema(train, dataset)
-    people = _annotated(train, schema, labelled_only=True)
-    del train  # the whole of COCO takes more than a gigabyte
+    _check_splits(train, val, schema, coco.keypoint_schema(val, dataset))
+    _tell_mirror_pairs(schema, dataset)
+    write = partial(write_records, schema=schema, as_stored=dataset.source == OFFICIAL)
+    people = coco.annotated_people(train, labelled_only=True)
+    del train
     in_record = _by_record(people, config)
     order = np.random.default_rng(config.seed).permutation(len(in_record))
     people = [person for index in order for person in in_record[index]]
-    written = {"train": write_records(people, root / "train2017", target / "train", config, schema)}
+    written = {"train": write(people, root / TRAIN.images, target / "train", config)}
     judged = replace(config.crops, scale=0.0, rotation=0.0, half_body=False, quality=LOSSLESS)
     config = replace(config, crops=judged)
 
-    val = _read_split(root, "val")
-    if coco.keypoint_schema(val, dataset) != schema:
-        raise DataError(f"{val.path}: keypoints or skeleton differ from those of the train split")
-    people = _in_image_order(_annotated(val, schema, labelled_only=False))
-    written["val"] = write_records(people, root / "val2017", target / "val", config, schema)
-
-    people = _detected(root, "val", val.images, schema, val.category["id"])
-    written |= _write_detected(people, root / "val2017", target / "val-detections", config, schema)
-    test_file = root / "annotations" / "image_info_test-dev2017.json"
-    test_images = coco.read_coco(test_file).images if test_file.exists() else {}
-    people = _detected(root, "test-dev", test_images, schema, val.category["id"])
-    written |= _write_detected(people, root / "test2017", target / "test-dev", config, schema)
+    people = _in_image_order(coco.annotated_people(val, labelled_only=False))
+    written["val"] = write(people, root / VAL.images, target / "val", config)
+    test_file = root / TEST_DEV.annotations
+    test_images = coco.read_images(test_file).by_id if test_file.exists() else {}
+    for split, images, name in ((VAL, val.images, "val-detections"), (TEST_DEV, test_images, "test-dev")):
+        people = _detected(root / split.detections, images, schema, int(val.category["id"]))
+        if people:
+            written[name] = write(people, root / split.images, target / name, config)
+        else:
+            remove_records(target / name)
     return written
 
 
 def _read_split(root: Path, split: str) -> CocoFile:
-    return coco.read_coco(root / "annotations" / f"person_keypoints_{split}2017.json")
+    annotations = coco.read_coco(root / "annotations" / f"person_keypoints_{split}2017.json")
+    for line in annotations.findings.lines():
+        _log.warning("%s", line)
+    return annotations
 
 
-def _annotated(annotations: CocoFile, schema: KeypointSchema, *, labelled_only: bool) -> list[Person]:
-    people = coco.annotated_people(annotations, schema.count, labelled_only=labelled_only)
-    if not people:
-        wanted = "people with a labelled keypoint" if labelled_only else "people with a positive area"
-        raise DataError(f"{annotations.path}: holds no {wanted}, at least one is needed")
-    return people
+def _check_splits(train: CocoFile, val: CocoFile, schema: KeypointSchema, val_schema: KeypointSchema) -> None:
+    """Refuse splits that cannot be trained on and judged by.
+
+    Raises:
+        DataError: keypoints of the splits differ, or one has nobody with a labelled keypoint.
+    """
+    if val_schema.names != schema.names:
+        raise DataError(
+            f"{val.path}: keypoints {list(val_schema.names)} must be those of the train split: {list(schema.names)}"
+        )
+    for annotations in (train, val):
+        if not annotations.labelled:
+            left_out = "; ".join(f"{count} left out: {why}" for why, count in annotations.findings.left_out.items())
+            raise DataError(
+                f"{annotations.path}: holds no people with a labelled keypoint, at least one is needed to train and to "
+                f"validate{f' ({left_out})' if left_out else ''}"
+            )
 
 
-def _detected(
-    root: Path, split: str, listed: Mapping[int, ImageEntry], schema: KeypointSchema, category_id: int
-) -> list[Person]:
-    path = root / "detections" / f"person_detections_{split}2017.json"
+def _tell_mirror_pairs(schema: KeypointSchema, dataset: DatasetConfig) -> None:
+    """Tell which keypoints a mirrored person exchanges, where their names had to say so."""
+    if dataset.flip_pairs is not None or schema.count == 1:
+        return
+    paired = {tuple(sorted((index, other))) for index, other in enumerate(schema.flip_permutation) if index != other}
+    sided, alone = unpaired(schema.names, schema.flip_permutation)
+    if sided or not paired:
+        _log.warning(
+            "%d mirror pairs are known from the keypoints' names; without one, and the same in a mirror: %s; "
+            "dataset.flip_pairs names pairs, [] says that there are none",
+            len(paired),
+            ", ".join([*sided, *alone]),
+        )
+    else:
+        _log.info("%d mirror pairs; the same in a mirror: %s", len(paired), ", ".join(alone) or "none")
+
+
+def _detected(path: Path, listed: Mapping[int, ImageEntry], schema: KeypointSchema, category_id: int) -> list[Person]:
     if not (listed and path.exists()):
         return []
-    return _in_image_order(coco.detected_people(path, listed, schema.count, category_id))
+    detections, line = of_category(coco.read_detections(path), category_id, path)
+    if line is not None:
+        _log.warning("%s", line)
+    return _in_image_order(coco.detected_people(detections, listed, schema.count))
 
 
-def _write_detected(
-    people: Sequence[Person], images_dir: Path, folder: Path, config: RecordsConfig, schema: KeypointSchema
-) -> dict[str, RecordsInfo]:
-    """Write records of detections; where there are none, remove those of an earlier run."""
-    if not people:
-        remove_records(folder)
-        return {}
-    return {folder.name: write_records(people, images_dir, folder, config, schema)}
+def _inspected(path: Path, size: tuple[float, float] | None, *, as_stored: bool) -> tuple[str | None, bool]:
+    """Return why an image file cannot be used, None where it can, and whether records hold another file in its place.
 
-
-def _complaint(path: Path, size: tuple[float, float] | None) -> str | None:
-    """Say why an image file cannot be used, None where it can. A JPEG is drawn to an eighth of its size."""
+    A JPEG is decoded to an eighth of its size.
+    """
     try:
-        encoded = path.read_bytes()
+        original = path.read_bytes()
+        encoded = for_records(original, size, as_stored=as_stored)
         if tf.io.is_jpeg(encoded):
             tf.io.decode_jpeg(encoded, channels=3, ratio=8)
             height, width, _ = tf.image.extract_jpeg_shape(encoded).numpy()
         else:
             height, width, _ = tf.io.decode_png(encoded, channels=3).shape
+    except UnidentifiedImageError:
+        return f"{path}: image is corrupt, cut short or in no known format", False
     except OSError as error:
-        return f"{path}: image cannot be read: {error.strerror}"
-    except tf.errors.InvalidArgumentError:
-        return f"{path}: image is corrupt, cut short or neither JPEG nor PNG"
+        return f"{path}: image cannot be read: {error.strerror or error}", False
+    except (tf.errors.InvalidArgumentError, DataError):
+        return f"{path}: image is corrupt, cut short or in no known format", False
     if size is not None and size != (width, height):
-        turned = " (stored turned, as cameras do: its pixels must be upright)" if size == (height, width) else ""
-        return f"{path}: image is {width} x {height} pixels{turned}, its annotation file says {size[0]:g} x {size[1]:g}"
-    return None
+        turned = " (its sides exchanged)" if size == (height, width) else ""
+        told = f"{path}: image is {width} x {height} pixels{turned}, its annotation file says {size[0]:g} x {size[1]:g}"
+        return told, False
+    return None, encoded is not original
 
 
-def _usable(people: Sequence[Person], images_dir: Path, config: RecordsConfig, label: str) -> list[Person]:
-    """Return the people whose image can be decoded and has its size; others are an error or skipped, as configured."""
+def _usable(
+    people: Sequence[Person], images_dir: Path, config: RecordsConfig, *, as_stored: bool, label: str
+) -> tuple[list[Person], int]:
+    """Return the people whose image can be decoded and has its size, and how many images have to be encoded again.
+
+    Others are an error or skipped, as configured.
+    """
     sizes = {person.file_name: person.image_size for person in people}
+    inspect = partial(_inspected, as_stored=as_stored)
     with ThreadPoolExecutor(_workers(config)) as pool:
-        found = pool.map(_complaint, (images_dir / name for name in sizes), sizes.values())
+        found = pool.map(inspect, (images_dir / name for name in sizes), sizes.values())
         bar = tqdm(found, total=len(sizes), desc=label, unit="image", disable=None)
-        complaints = {name: complaint for name, complaint in zip(sizes, bar, strict=True) if complaint}
+        inspected = dict(zip(sizes, bar, strict=True))
+    complaints = {name: complaint for name, (complaint, _) in inspected.items() if complaint}
     bad = [person for person in people if person.file_name in complaints]
     for person in bad:
         message = f"{complaints[person.file_name]} (annotation {person.annotation_id})"
         if config.bad_images == "error":
             raise DataError(f"{message}; write_tfrecords.bad_images=skip leaves such people out")
         _log.warning("skipped: %s", message)
-    return [person for person in people if person.file_name not in complaints]
+    usable = [person for person in people if person.file_name not in complaints]
+    return usable, sum(changed for _, changed in inspected.values())
+
+
+def _anybody_labelled(people: Sequence[Person]) -> bool:
+    return any(person.keypoints[:, 2].any() for person in people)
 
 
 def _by_image(people: Sequence[Person]) -> list[list[Person]]:
@@ -211,11 +269,18 @@ def _shards(in_record: Sequence[list[Person]], size: int) -> list[list[list[Pers
 
 
 def _write_shard(
-    path: Path, in_record: Sequence[list[Person]], images_dir: Path, crops: CropsConfig | None, schema: KeypointSchema
+    path: Path,
+    in_record: Sequence[list[Person]],
+    images_dir: Path,
+    crops: CropsConfig | None,
+    schema: KeypointSchema,
+    *,
+    as_stored: bool,
 ) -> int:
     with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
         for people in in_record:
-            image = (images_dir / people[0].file_name).read_bytes()
+            original = (images_dir / people[0].file_name).read_bytes()
+            image = for_records(original, people[0].image_size, as_stored=as_stored)
             if crops is None:
                 writer.write(encode(people, image))
             else:

@@ -25,15 +25,15 @@ class KeypointAP:
     """What COCO's keypoint evaluation says of a set of results.
 
     Attributes:
-        figures: the ten figures by name, in the order of ``FIGURES``; -1 (COCO's own mark) where there is no
-            ground truth for one, for example no person of medium area. The same holds for the arrays.
+        figures: the ten figures by name, in the order of ``FIGURES``; None where there is no ground truth for one,
+            for example no person of medium area (COCO's own mark is -1). Such entries of the arrays are NaN.
         thresholds: (T,) OKS thresholds, 0.50 to 0.95.
         ap_by_threshold: (T,) AP at each threshold.
         recall: (R,) recall levels, 0 to 1.
         precision: (T, R) precision at each threshold and recall level.
     """
 
-    figures: dict[str, float]
+    figures: dict[str, float | None]
     thresholds: NDArray[np.float64]
     ap_by_threshold: NDArray[np.float64]
     recall: NDArray[np.float64]
@@ -73,8 +73,8 @@ def evaluate_results(
             costs recall.
 
     Raises:
-        DataError: the annotations or the results have another number of keypoints, or results are of images
-            that the annotation file does not list.
+        DataError: the annotations or the results have another number of keypoints, or results are of images that the
+            annotation file does not list.
     """
     images = [{"id": image_id} for image_id in coco.images]
     truth = _ground_truth(coco, len(sigmas))
@@ -95,8 +95,11 @@ def evaluate_results(
     _logger.debug("%s", printed.getvalue())
     # Axes of pycocotools: threshold, recall, category, area (all first), most people of an image.
     precision = evaluation.eval["precision"][:, :, 0, 0, 0]
+    precision = np.where(precision < 0, np.nan, precision)
     return KeypointAP(
-        figures=dict(zip(FIGURES, evaluation.stats.tolist(), strict=True)),
+        figures={
+            name: None if value < 0 else value for name, value in zip(FIGURES, evaluation.stats.tolist(), strict=True)
+        },
         thresholds=np.asarray(evaluation.params.iouThrs),
         ap_by_threshold=precision.mean(axis=1),
         recall=np.asarray(evaluation.params.recThrs),
@@ -105,21 +108,23 @@ def evaluate_results(
 
 
 def _ground_truth(coco: CocoFile, count: int) -> list[dict[str, Any]]:
-    """Return copies with the optional fields filled in that pycocotools reads."""
-    category_id = coco.category["id"]
-    people = [dict(person) for person in coco.annotations if person["category_id"] == category_id]
-    for person in people:
-        keypoints = person.get("keypoints") or [0] * (3 * count)
-        if len(keypoints) != 3 * count:
-            raise DataError(
-                f"{coco.path}: annotation {person.get('id')} has {len(keypoints)} keypoint numbers, "
-                f"must have {3 * count}"
-            )
-        person["keypoints"] = keypoints
-        person.setdefault("num_keypoints", sum(visibility > 0 for visibility in keypoints[2::3]))
-        person.setdefault("iscrowd", 0)
-        person.setdefault("area", person["bbox"][2] * person["bbox"][3])
-    return people
+    """Return the people of the file as pycocotools reads them."""
+    if len(coco.category["keypoints"]) != count:
+        named = len(coco.category["keypoints"])
+        raise DataError(f"{coco.path}: its category names {named} keypoints, must name {count}")
+    return [
+        {
+            "id": person.annotation_id,
+            "image_id": person.image_id,
+            "category_id": coco.category["id"],
+            "bbox": person.box,
+            "area": person.area,
+            "iscrowd": int(person.is_crowd),
+            "keypoints": person.keypoints.ravel().tolist(),
+            "num_keypoints": person.labelled,
+        }
+        for person in coco.people
+    ]
 
 
 def _detections(results: Sequence[Mapping[str, Any]], coco: CocoFile, count: int) -> list[dict[str, Any]]:

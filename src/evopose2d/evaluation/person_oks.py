@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evopose2d.data.coco import CocoFile, annotated_people
+from evopose2d.data.coco import CocoFile
 from evopose2d.evaluation.oks import labelled_oks
 
 
@@ -25,12 +25,9 @@ def oks_by_person(
 
     Returns:
         (N,) OKS from 0 to 1; NaN where the annotation labels no keypoint or is not in the file.
-
-    Raises:
-        DataError: an annotation is malformed.
     """
     count = len(sigmas)
-    by_id = {person.annotation_id: person for person in annotated_people(coco, count, labelled_only=False)}
+    by_id = {person.annotation_id: person for person in coco.people}
     truth, areas = np.zeros((len(keypoints), count, 3)), np.ones(len(keypoints))
     for row, annotation_id in enumerate(annotation_ids.tolist()):
         if annotation_id in by_id:

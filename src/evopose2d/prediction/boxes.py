@@ -2,18 +2,20 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evopose2d.data.coco import ImageEntry, detected_people, read_coco
+from evopose2d.data.coco import Detection, ImageEntry, read_detections, read_images
+from evopose2d.data.coco.detections import of_category
 from evopose2d.errors import ConfigError, DataError
 from evopose2d.prediction.sources import Picture, is_video
 
-_PERSON = 1  # COCO's category
+PERSON = 1
+"""COCO's category of people."""
 
 logger = logging.getLogger(__name__)
 
@@ -91,27 +93,37 @@ class DetectionFile:
     image of the file has it.
 
     Args:
-        path: a JSON list of ``{image_id, category_id, bbox, score}``, of which people (category 1) count.
+        path: a JSON list of ``{image_id, category_id, bbox, score}``.
         pictures: all images and videos, to find out early that nothing fits.
         annotations: COCO annotation file that lists the images; None: ids are in their names.
         threshold: detections below this score are left out.
+        category: of those that count where there are several; where all are of one category, they are people.
 
     Raises:
-        DataError: a file cannot be read, or no image has an id, or no entry fits any image.
+        DataError: a file cannot be read, or no entry is of the category, or none fits any image.
     """
 
     def __init__(
-        self, path: Path, pictures: Sequence[Path], *, annotations: Path | None = None, threshold: float = 0.0
+        self,
+        path: Path,
+        pictures: Sequence[Path],
+        *,
+        annotations: Path | None = None,
+        threshold: float = 0.0,
+        category: int = PERSON,
     ) -> None:
-        listed = {} if annotations is None else read_coco(annotations).images
+        self._listed: Mapping[int, ImageEntry] = {} if annotations is None else read_images(annotations).by_id
         self._are_listed = annotations is not None
-        self._ids = {PurePosixPath(entry.file_name).parts: number for number, entry in listed.items()}
+        self._ids = {PurePosixPath(entry.file_name).parts: number for number, entry in self._listed.items()}
         of_name = Counter(parts[-1] for parts in self._ids)
         self._by_name = {parts[-1]: number for parts, number in self._ids.items() if of_name[parts[-1]] == 1}
-        self._by_image: dict[int, list[tuple[list[float], float]]] = {}
-        for person in detected_people(path, _AnyImage(), 0, _PERSON):
-            if person.score >= threshold:
-                self._by_image.setdefault(person.image_id, []).append((person.box.tolist(), person.score))
+        people, line = of_category(read_detections(path), category, path)
+        if line is not None:
+            logger.info("%s", line)
+        self._by_image: dict[int | str, list[Detection]] = {}
+        for detection in people:
+            if detection.score >= threshold and min(detection.box[2:]) > 0:
+                self._by_image.setdefault(detection.image_id, []).append(detection)
         images = [picture for picture in pictures if not is_video(picture)]
         if (
             images
@@ -124,8 +136,13 @@ class DetectionFile:
         """Return the picture's boxes, none where the file has none."""
         number = picture.number if is_video(picture.path) else self.image_id(picture.path)
         found = self._by_image.get(-1 if number is None else number, [])
-        places = np.array([place for place, _ in found], np.float64).reshape(-1, 4)
-        return Boxes(places, np.array([score for _, score in found], np.float64))
+        places = np.array([detection.box for detection in found], np.float64).reshape(-1, 4)
+        return Boxes(places, np.array([detection.score for detection in found], np.float64))
+
+    def labelled_size(self, path: Path) -> tuple[float, float] | None:
+        """Return an image's width and height in the annotation file; None where there is none."""
+        number = self.image_id(path) if self._are_listed else None
+        return None if number is None else self._listed[number].size
 
     def image_id(self, path: Path) -> int | None:
         """Return an image's id; None where the annotation file, or without one the image's name, gives none."""
@@ -134,13 +151,3 @@ class DetectionFile:
         parts = path.absolute().parts
         ends = (parts[start:] for start in range(len(parts)))
         return next((self._ids[end] for end in ends if end in self._ids), self._by_name.get(path.name))
-
-
-class _AnyImage(dict[int, ImageEntry]):
-    """Every id is that of an image: which ones count is found out by the images' names."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def __missing__(self, key: int) -> ImageEntry:
-        return ImageEntry("", 0.0, 0.0)

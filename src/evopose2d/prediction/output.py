@@ -20,6 +20,7 @@ from evopose2d.visualization.poses import draw_prediction
 _KEPT_FORMATS = frozenset((".jpg", ".jpeg", ".png", ".webp"))
 _VIDEO_FORMAT = ".mp4"
 _CODEC = "mp4v"
+_TIME_DECIMALS = 4
 
 
 def drawn(posed: PosedPicture, schema: KeypointSchema, threshold: float) -> NDArray[np.uint8]:
@@ -36,7 +37,7 @@ def drawn(posed: PosedPicture, schema: KeypointSchema, threshold: float) -> NDAr
     return image
 
 
-def results_of(posed: PosedPicture, image_id: int) -> list[dict[str, Any]]:
+def results_of(posed: PosedPicture, image_id: int, category_id: int) -> list[dict[str, Any]]:
     """Return the people in COCO's results format, with the file and the box besides.
 
     Two files may have one name: the path, as it was given, tells them apart.
@@ -44,12 +45,13 @@ def results_of(posed: PosedPicture, image_id: int) -> list[dict[str, Any]]:
     Args:
         posed: the picture with its people.
         image_id: id of the picture.
+        category_id: of the people in the dataset that the network learned.
     """
     people = len(posed.poses.scores)
-    entries = coco_results(np.full(people, image_id), posed.poses.keypoints, posed.poses.scores)
+    entries = coco_results(np.full(people, image_id), posed.poses.keypoints, posed.poses.scores, category_id)
     more: dict[str, Any] = {"file_name": posed.picture.path.name, "path": str(posed.picture.path)}
     if is_video(posed.picture.path):
-        more["frame"] = posed.picture.number
+        more |= {"frame": posed.picture.number, "time": round(posed.picture.time, _TIME_DECIMALS)}
     boxes = posed.boxes.places.round(2).tolist()
     return [entry | {"bbox": box} | more for entry, box in zip(entries, boxes, strict=True)]
 
@@ -90,8 +92,44 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
         temporary.write_bytes(encoded.tobytes())
 
 
+class PacedFrames:
+    """Makes frames at a constant rate of frames that have times of their own, so that a video keeps its length.
+
+    A frame is repeated until the next one's time; of frames within one tick the last is kept.
+
+    Args:
+        write: takes a frame at each tick.
+        rate: ticks a second.
+    """
+
+    def __init__(self, write: Callable[[NDArray[np.uint8]], None], rate: float) -> None:
+        self._write, self._rate = write, rate
+        self._start = 0.0
+        self._ticks = 0
+        self._held: NDArray[np.uint8] | None = None
+
+    def add(self, frame: NDArray[np.uint8], time: float) -> None:
+        """Take the next frame, shown from ``time`` in seconds on."""
+        if self._held is None:
+            self._start = time
+        else:
+            self._repeat(round((time - self._start) * self._rate) - self._ticks)
+        self._held = frame
+
+    def finish(self) -> None:
+        """Write the last frame, for one tick."""
+        if self._held is not None:
+            self._repeat(1)
+
+    def _repeat(self, ticks: int) -> None:
+        for _ in range(ticks):
+            assert self._held is not None
+            self._write(self._held)
+        self._ticks += max(ticks, 0)
+
+
 @contextlib.contextmanager
-def video_writer(path: Path, info: VideoInfo) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+def video_writer(path: Path, info: VideoInfo) -> Iterator[Callable[[NDArray[np.uint8], float], None]]:
     """Write a video frame by frame; the file appears when it is whole.
 
     Args:
@@ -99,7 +137,7 @@ def video_writer(path: Path, info: VideoInfo) -> Iterator[Callable[[NDArray[np.u
         info: frames a second.
 
     Yields:
-        A function that takes the next frame, (height, width, 3) uint8 RGB, all of one size.
+        A function that takes the next frame, (height, width, 3) uint8 RGB, all of one size, and its time in seconds.
 
     Raises:
         DataError: this OpenCV cannot write MPEG-4.
@@ -117,4 +155,6 @@ def video_writer(path: Path, info: VideoInfo) -> Iterator[Callable[[NDArray[np.u
                     raise DataError(f"{path}: this OpenCV cannot write MPEG-4 videos")
             writers[0].write(np.ascontiguousarray(frame[..., ::-1]))
 
-        yield write
+        frames = PacedFrames(write, info.rate)
+        yield frames.add
+        frames.finish()

@@ -14,7 +14,7 @@ from evopose2d.prediction.boxes import BoxSource, DetectionFile
 from evopose2d.prediction.estimator import PoseEstimator
 from evopose2d.prediction.output import drawn, output_files, results_of, video_writer, write_picture
 from evopose2d.prediction.sources import Picture, is_video, read_images, read_video, video_info
-from evopose2d.prediction.stream import predict_pictures
+from evopose2d.prediction.stream import PosedPicture, predict_pictures
 
 RESULTS = "keypoints.json"
 
@@ -67,13 +67,16 @@ class _Run:
 
     def predict_images(self, paths: list[Path]) -> None:
         for posed in predict_pictures(self._estimator, self._read(paths), self._task.boxes_of):
-            self._add(results_of(posed, self._image_id(posed.picture)))
+            self._add(self._results(posed, self._image_id(posed.picture)))
             if self._task.pictures:
                 picture = drawn(posed, self._estimator.keypoints, self._task.threshold)
                 write_picture(self._drawn_files[posed.picture.path], picture)
 
     def _read(self, paths: list[Path]) -> Iterator[Picture]:
-        return read_images(paths, self.bad, upright=not isinstance(self._task.boxes_of, DetectionFile))
+        source = self._task.boxes_of
+        return read_images(
+            paths, self.bad, labelled_size=source.labelled_size if isinstance(source, DetectionFile) else None
+        )
 
     def predict_video(self, path: Path) -> None:
         try:
@@ -85,12 +88,15 @@ class _Run:
         frames = predict_pictures(self._estimator, read_video(path), self._task.boxes_of)
         if not self._task.pictures:
             for posed in frames:
-                self._add(results_of(posed, posed.picture.number))
+                self._add(self._results(posed, posed.picture.number))
             return
         with video_writer(self._drawn_files[path], info) as write:
             for posed in frames:
-                self._add(results_of(posed, posed.picture.number))
-                write(drawn(posed, self._estimator.keypoints, self._task.threshold))
+                self._add(self._results(posed, posed.picture.number))
+                write(drawn(posed, self._estimator.keypoints, self._task.threshold), posed.picture.time)
+
+    def _results(self, posed: PosedPicture, image_id: int) -> list[dict[str, Any]]:
+        return results_of(posed, image_id, self._estimator.keypoints.category_id)
 
     def _add(self, results: Iterable[dict[str, Any]]) -> None:
         self.results.extend(results)

@@ -27,9 +27,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+from evopose2d.data.image_files import read_pixels
 from evopose2d.errors import EvoPoseError
 from evopose2d.prediction.estimator import PoseEstimator
-from evopose2d.prediction.sources import read_image
 
 ARTIFACT = "network"
 
@@ -58,7 +58,7 @@ class PoseService(mlflow.pyfunc.PythonModel):
             MlflowException: an image cannot be read or a box is none; the server answers with status 400.
         """
         try:
-            images = [read_image(_content(text)) for text in model_input["image"]]
+            images = [read_pixels(_content(text)) for text in model_input["image"]]
             given = model_input["boxes"] if "boxes" in model_input else [None] * len(images)
             poses = self._estimator.predict(images, [_boxes(boxes) for boxes in given])
         except EvoPoseError as error:

@@ -2,19 +2,16 @@
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
-from PIL import ImageOps
 
+from evopose2d.data.image_files import Size, read_pixels
 from evopose2d.errors import DataError
 
 _IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
@@ -32,11 +29,13 @@ class Picture:
         path: the image or video file.
         number: of an image its position among all images, from 1; of a frame its position in the video, from 0.
         pixels: (height, width, 3) uint8 RGB.
+        time: of a frame, when it is shown, in seconds; 0 for an image.
     """
 
     path: Path
     number: int
     pixels: NDArray[np.uint8]
+    time: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def find_files(inputs: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for given in inputs:
-        path = Path(given)
+        path = Path(given).expanduser()
         if path.is_dir():
             files = sorted(file for file in path.iterdir() if _is_readable(file))
         elif path.exists():
@@ -73,7 +72,9 @@ def find_files(inputs: Sequence[str]) -> list[Path]:
             files = sorted(file for file in pattern.glob(str(path.relative_to(path.anchor))) if _is_readable(file))
         if not files:
             kinds = " ".join(sorted(_IMAGES | _VIDEOS))
-            raise DataError(f"{given}: no such file, or a folder or pattern without images and videos ({kinds})")
+            raise DataError(
+                f"{given}: {path.absolute()} is no file, and no folder or pattern with images and videos ({kinds})"
+            )
         found |= dict.fromkeys(files)
     return list(found)
 
@@ -83,38 +84,23 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in _VIDEOS
 
 
-def read_image(source: Path | BinaryIO, *, upright: bool = True) -> NDArray[np.uint8]:
-    """Read an image.
-
-    Args:
-        source: a file, or an image file's content.
-        upright: turn it by what its camera noted; COCO's boxes are of images as they are stored.
-
-    Returns:
-        (height, width, 3) uint8 RGB; transparency is dropped.
-
-    Raises:
-        DataError: it is missing, no image, or breaks off.
-    """
-    try:
-        with Pillow.open(source) as image:
-            turned = ImageOps.exif_transpose(image) if upright else image
-            return np.asarray(_eight_bits(turned).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-        # Pillow raises SyntaxError for damaged PNG files.
-        name = source if isinstance(source, Path) else "image"
-        raise DataError(f"{name}: cannot be read as an image ({' '.join(str(error).split())})") from None
-
-
-def read_images(paths: Sequence[Path], bad: list[DataError], *, upright: bool = True) -> Iterator[Picture]:
+def read_images(
+    paths: Sequence[Path], bad: list[DataError], *, labelled_size: Callable[[Path], Size | None] | None = None
+) -> Iterator[Picture]:
     """Read images in order, a few ahead.
 
     Args:
         paths: image files.
         bad: what could not be read is added here, and skipped.
-        upright: as for ``read_image``.
+        labelled_size: gives the size that the boxes' annotation file gives an image, which tells whether boxes are of
+            the upright picture; of an image without one they are of the pixels as stored, as COCO's are. None: boxes
+            are of upright pictures.
     """
-    read = partial(read_image, upright=upright)
+
+    def read(path: Path) -> NDArray[np.uint8]:
+        size = None if labelled_size is None else labelled_size(path)
+        return read_pixels(path, upright=labelled_size is None, labelled_size=size)
+
     with ThreadPoolExecutor(_READ_AHEAD) as readers:
         waiting = iter(paths)
         ahead: list[Future[NDArray[np.uint8]]] = [
@@ -146,33 +132,25 @@ def video_info(path: Path) -> VideoInfo:
 
 
 def read_video(path: Path) -> Iterator[Picture]:
-    """Read a video frame by frame.
+    """Read a video frame by frame, each with its own time: phones record at a rate that varies.
 
     Raises:
         DataError: it cannot be read as a video.
     """
+    step = 1 / video_info(path).rate
     capture = _opened(path)
+    time = -step
     try:
         for number in itertools.count():
             there, frame = capture.read()
             if not there:
                 return
-            yield Picture(path, number, np.ascontiguousarray(frame[..., ::-1]))
+            told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            # Some formats hold no times, or all the same.
+            time = told if told > time else time + step
+            yield Picture(path, number, np.ascontiguousarray(frame[..., ::-1]), time)
     finally:
         capture.release()
-
-
-def _eight_bits(image: Pillow.Image) -> Pillow.Image:
-    """Take a grey image of 16 bits to 8, which Pillow would cut off at 255.
-
-    Raises:
-        ValueError: its numbers have no range that is known.
-    """
-    if image.mode.startswith("I;16"):
-        return Pillow.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ValueError("its pixels are numbers of 32 bits")
-    return image
 
 
 def _opened(path: Path) -> cv2.VideoCapture:

@@ -62,11 +62,11 @@ class Judge:
 
     Attributes:
         records: the people that are predicted.
-        annotations: the split's annotation file.
+        annotations: the val split's annotation file; test-dev has none, and its people are of val's category.
         matched: whether each person's box is that of an annotation.
 
     Raises:
-        DataError: the records or the annotations of the split are missing, or have other keypoints.
+        DataError: the records or the annotations of the split are missing, have other keypoints, or label nobody.
     """
 
     def __init__(
@@ -79,16 +79,18 @@ class Judge:
         jit_compile: bool,
         cache: CropCache | None = None,
     ) -> None:
-        self.records = read_info(records_root / _RECORDS.get((config.split, config.boxes), "test-dev"))
+        self.records = _records(records_root, Path(dataset.root), config)
         if self.records.schema.names != model.keypoints.names:
             raise DataError(f"{self.records.folder}: its keypoints are not those that the network was trained on")
         self._config = config
-        self.annotations = read_coco(annotation_file(dataset, config.split))
+        self.annotations = read_coco(annotation_file(dataset, "val"))
         self.matched = config.boxes == "annotations"
         self._has_truth = config.split == "val"
-        # A file of images without annotations may name no category.
-        named = self.annotations if self._has_truth else read_coco(annotation_file(dataset, "val"))
-        self._category_id = int(named.category["id"])
+        if self._has_truth and not self.annotations.labelled:
+            raise DataError(
+                f"{self.annotations.path}: nobody has a labelled keypoint, so that no network can be judged by it"
+            )
+        self._category_id = int(self.annotations.category["id"])
         decoding = Decoding(config.flip_test, config.decoding, config.coordinates)
         self._predictor = PosePredictor(
             model.network,
@@ -140,6 +142,17 @@ class Judge:
         return coco_results(
             predictions.image_id[people], predictions.keypoints[people], scores, category_id=self._category_id
         )
+
+
+def _records(records_root: Path, root: Path, config: ValidateConfig) -> RecordsInfo:
+    folder = records_root / _RECORDS.get((config.split, config.boxes), "test-dev")
+    detections = root / "detections" / f"person_detections_{config.split}2017.json"
+    if config.boxes == "detections" and not folder.exists() and not detections.exists():
+        raise DataError(
+            f"{detections}: no such file, so that there are no boxes for validate.boxes=detections; "
+            "download.detections names one for the val split"
+        )
+    return read_info(folder)
 
 
 def _batches(

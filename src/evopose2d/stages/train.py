@@ -120,9 +120,10 @@ def training_task(
     def validate() -> tuple[float, float]:
         judgement = judge()
         loss = judgement.predictions.val_loss
-        if loss is None or judgement.ap is None:
+        ap = None if judgement.ap is None else judgement.ap.figures["AP"]
+        if loss is None or ap is None:
             raise DataError(f"{judge.records.folder}: nobody has a labelled keypoint, training cannot be validated")
-        return loss, judgement.ap.figures["AP"]
+        return loss, ap
 
     return TrainingTask(
         network=model.network,

@@ -51,19 +51,27 @@ def run(params: Params) -> dict[str, Any]:
         settings = {"model": model.config, "validate": params.validate, "accelerator": params.accelerator}
         read = dvc_digests((params.dataset.root, params.write_tfrecords.root, str(layout.MODEL)))
         log_provenance(tracked, params, settings, read)
-        tracked.log_metrics(metrics)
+        tracked.log_metrics({name: value for name, value in metrics.items() if value is not None})
         tracked.log_files([*sorted(layout.VALIDATE_REPORT.iterdir()), results])
     return metrics
 
 
-def _metrics(judgement: Judgement) -> dict[str, float]:
+def _metrics(judgement: Judgement) -> dict[str, float | None]:
     figures = {} if judgement.ap is None else judgement.ap.figures
+    absent = [name for name, value in figures.items() if value is None]
+    if absent:
+        logger.warning(
+            "%s: none, because nobody of that size is labelled (medium: 32 to 96 pixels squared; large: more)",
+            ", ".join(absent),
+        )
     loss = judgement.predictions.val_loss
-    metrics: dict[str, float] = {**figures, "people": len(judgement.predictions.image_id)}
+    metrics: dict[str, float | None] = {**figures, "people": len(judgement.predictions.image_id)}
     return metrics if loss is None else metrics | {"val_loss": loss}
 
 
-def _write_report(judge: Judge, judgement: Judgement, collector: CropCollector, metrics: dict[str, float]) -> None:
+def _write_report(
+    judge: Judge, judgement: Judgement, collector: CropCollector, metrics: dict[str, float | None]
+) -> None:
     folder = layout.VALIDATE_REPORT
     shutil.rmtree(folder, ignore_errors=True)
     write_json(folder / "metrics.json", metrics)

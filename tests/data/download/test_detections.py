@@ -31,11 +31,11 @@ def test_detections_come_from_a_file_or_an_address_and_go_with_the_key(coco, roo
     ("contents", "message"),
     [
         (b"<html>", "no JSON file"),
-        (b"{}", "must be a list of detections"),
-        (b'[{"image_id": 11, "category_id": 1, "bbox": [1, 2, 3], "score": 0.5}]', "detection 0: must hold"),
+        (b"{}", "must be a JSON list"),
+        (b'[{"image_id": 11, "category_id": 1, "bbox": [1, 2, 3], "score": 0.5}]', "detection 0: bbox must be"),
         (
             b'[{"image_id": 11, "category_id": 1, "bbox": [1, 2, 3, 4], "score": NaN}]',
-            "detection 0: must hold",
+            "detection 0: score must be",
         ),
         (
             b'[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]',
@@ -52,6 +52,8 @@ def test_wrong_detections_are_one_line(coco, root, tmp_path, make, contents, mes
 
 
 def test_detections_that_are_nowhere_are_told_before_any_work(coco, root):
-    with pytest.raises(DataError, match="neither a file nor"):
+    with pytest.raises(
+        DataError, match=r"got 'nowhere.json', which is no http\(s\) address, and /.*/nowhere.json is no file"
+    ):
         coco.prepare(root, detections="nowhere.json")
     assert coco.site.requests == []

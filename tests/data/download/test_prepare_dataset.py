@@ -215,7 +215,7 @@ def test_another_source_replaces_the_dataset_and_nothing_else(coco, root, own_fo
     coco.prepare(root, source=str(source))
     after = make.contents_below(root)
     assert after.pop("notes.txt") == b"mine"
-    assert after.keys() == before.keys() | {"dataset.json"}
+    assert after.keys() == before.keys() | {"dataset.json", "annotations/import.json"}
     coco.prepare(root)
     assert make.contents_below(source) == before, "the user's own files must stay"
     assert (root / "train2017" / "000000000006.jpg").exists()
@@ -260,7 +260,9 @@ def test_what_was_deleted_by_hand_is_fetched_again_alone(coco, root):
 
 
 def test_an_unknown_source_names_what_is_allowed(root, make):
-    with pytest.raises(ConfigError, match="got 'coco2018', must be synthetic, coco2017 or a folder"):
+    with pytest.raises(
+        ConfigError, match=r"got 'coco2018': /.*/coco2018 does not exist; must be synthetic, coco2017 or a folder"
+    ):
         prepare_dataset(make.dataset_config(root, "coco2018"), make.download_config())
 
 

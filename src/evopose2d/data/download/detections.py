@@ -2,11 +2,12 @@
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evopose2d.data.download.annotations import is_numbers, read_images, read_json
+from evopose2d.data.coco import parse_detections, read_coco, read_json
+from evopose2d.data.coco.detections import of_category
 from evopose2d.data.download.fetch import Retry, fetch_bytes
 from evopose2d.data.download.layout import VAL
 from evopose2d.data.download.plan import Step
@@ -27,9 +28,12 @@ def detections_content(given: str | None) -> str | None:
     """
     if given is None or _is_address(given):
         return given
-    if not Path(given).is_file():
-        raise DataError(f"download.detections: got {given!r}, which is neither a file nor an http(s) address")
-    return file_sha256(Path(given))
+    path = Path(given).expanduser()
+    if not path.is_file():
+        raise DataError(
+            f"download.detections: got {given!r}, which is no http(s) address, and {path.absolute()} is no file"
+        )
+    return file_sha256(path)
 
 
 def detections_step(root: Path, given: str, retry: Retry) -> Step:
@@ -53,39 +57,51 @@ def place_detections(root: Path, given: str | None, retry: Retry) -> None:
     if given is None:
         target.unlink(missing_ok=True)
         return
-    detections = _fetch_json(given, retry) if _is_address(given) else read_json(Path(given))
-    known = {image["id"] for image in read_images(root / VAL.annotations)["images"]}
-    write_json(target, checked_detections(detections, given, known), indent=None)
+    detections = _fetch_json(given, retry) if _is_address(given) else read_json(Path(given).expanduser())
+    val = read_coco(root / VAL.annotations)
+    entries, lines = taken_detections(detections, given, val.image_ids, int(val.category["id"]))
+    for line in lines:
+        _LOGGER.info("%s", line)
+    write_json(target, entries, indent=None)
 
 
-def checked_detections(detections: Any, origin: object, images: Collection[int]) -> list[Any]:  # noqa: ANN401
-    """Check detections and return those of ``images``.
+def taken_detections(
+    content: Any,  # noqa: ANN401 - any JSON value
+    origin: Path | str,
+    images: Mapping[int | str, int],
+    category_id: int,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return those detections that are of people in ``images``, with the dataset's ids.
 
     Args:
-        detections: a JSON value.
-        origin: where they come from, for messages.
-        images: ids of the images of the split.
+        content: JSON value of a detection file.
+        origin: where it comes from, for messages.
+        images: ids of the split's images for what its files call them.
+        category_id: of the dataset's people.
+
+    Returns:
+        Entries of a detection file, and lines that say what was decided and left out.
 
     Raises:
-        DataError: they are no list of objects with whole ``image_id`` and ``category_id``, four numbers
-            ``bbox`` and a number ``score``, or none is of these images.
+        DataError: the content is no list of detections, or none is of people or of these images.
     """
-    if not isinstance(detections, list):
-        raise DataError(f"{origin}: got a JSON {type(detections).__name__}, must be a list of detections")
-    for index, detection in enumerate(detections):
-        if not isinstance(detection, dict) or not _is_detection(detection):
-            raise DataError(f"{origin}: detection {index}: must hold image_id, category_id, bbox (4 numbers) and score")
-    chosen = [detection for detection in detections if detection["image_id"] in images]
+    people, line = of_category(parse_detections(content, origin), category_id, origin)
+    chosen = [
+        {
+            "image_id": images[detection.image_id],
+            "category_id": category_id,
+            "bbox": list(detection.box),
+            "score": detection.score,
+        }
+        for detection in people
+        if detection.image_id in images
+    ]
     if not chosen:
-        raise DataError(f"{origin}: none of the {len(detections)} detections is of an image of the split")
-    if len(chosen) < len(detections):
-        _LOGGER.info("%s: left out %d detections of other images", origin, len(detections) - len(chosen))
-    return chosen
-
-
-def _is_detection(detection: dict[str, Any]) -> bool:
-    whole = isinstance(detection.get("image_id"), int) and isinstance(detection.get("category_id"), int)
-    return whole and is_numbers(detection.get("bbox"), 4) and is_numbers([detection.get("score")], 1)
+        raise DataError(f"{origin}: none of the {len(people)} detections is of an image of the split")
+    lines = [] if line is None else [line]
+    if len(chosen) < len(people):
+        lines.append(f"{origin}: left out {len(people) - len(chosen)} detections of other images")
+    return chosen, lines
 
 
 def _fetch_json(url: str, retry: Retry) -> Any:  # noqa: ANN401 - any JSON value

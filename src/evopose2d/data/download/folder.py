@@ -1,17 +1,18 @@
-"""A user's own folder in COCO's layout: its annotations checked and copied, its images linked."""
+"""A user's own folder in COCO's layout: its annotations checked and completed, its images linked."""
 
 import functools
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from evopose2d.config.schema import DatasetConfig, DownloadConfig
-from evopose2d.data.download.annotations import keypoint_category, read_images, read_json, read_people
-from evopose2d.data.download.detections import checked_detections, detections_content, detections_step
+from evopose2d.data.coco import read_json
+from evopose2d.data.download.detections import detections_content, detections_step
 from evopose2d.data.download.fetch import Retry
 from evopose2d.data.download.layout import SPLITS, Split, files_below
+from evopose2d.data.download.localised import IMPORT_REPORT, LocalSplit, localised, with_same_keypoints
 from evopose2d.data.download.plan import Plan, Space, Step
 from evopose2d.data.download.progress import progress_bar
 from evopose2d.errors import ConfigError, DataError
@@ -27,11 +28,7 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
         ConfigError: there is no such folder, or it is the dataset's own or holds it.
         DataError: it holds no annotation file, or ``download.detections`` names no file.
     """
-    source = Path(dataset.source)
-    if not source.is_dir():
-        raise ConfigError(
-            f"dataset.source: got {dataset.source!r}, must be synthetic, coco2017 or a folder in COCO layout"
-        )
+    source = source_folder(dataset.source)
     if root.resolve() == source.resolve() or root.resolve() in source.resolve().parents:
         raise ConfigError(f"dataset.source: {source} lies in dataset.root ({root}); name another dataset.root")
     splits = [split for split in SPLITS if (source / split.annotations).is_file()]
@@ -39,13 +36,12 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
         wanted = " or ".join(split.annotations for split in SPLITS if split.labelled)
         raise DataError(f"{source}: no {wanted} below it, so it is no folder in COCO's layout")
     read = functools.cache(lambda: _read(source, splits))
-    annotations = tuple(split.annotations for split in splits)
     steps = [
         Step(
             "folder",
             None,
-            lambda: _take(source, root, read()),
-            annotations,
+            lambda: _take(root, read()),
+            tuple(split.annotations for split in splits),
             lambda: _space(source, root, splits),
         )
     ]
@@ -60,6 +56,22 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
     return Plan(dataset.source, content, tuple(steps), check=read)
 
 
+def source_folder(given: str) -> Path:
+    """Return the folder that ``dataset.source`` names; ``~`` is the user's own.
+
+    Raises:
+        ConfigError: there is no such folder; the message says where it was looked for.
+    """
+    source = Path(given).expanduser()
+    if source.is_dir():
+        return source
+    found = "is a file" if source.exists() else "does not exist"
+    raise ConfigError(
+        f"dataset.source: got {given!r}: {source.absolute()} {found}; must be synthetic, coco2017 or a folder in "
+        "COCO's layout"
+    )
+
+
 def _data_files(source: Path, split: Split) -> list[str]:
     return [name for name in (split.annotations, split.detections) if (source / name).is_file()]
 
@@ -72,57 +84,37 @@ def _space(source: Path, root: Path, splits: list[Split]) -> Space:
     return Space(lasting=sum(size for split in splits for _, size in files_below(source / split.images)))
 
 
-def _read(source: Path, splits: list[Split]) -> dict[str, Any]:
-    """Read and check all JSON files of the folder; return what goes to each path, by path below the root."""
-    annotations = {
-        split: read_people(source / split.annotations) if split.labelled else read_images(source / split.annotations)
-        for split in splits
-    }
-    _check_same_keypoints(source, annotations)
-    detections = {
-        split.detections: _read_detections(source / split.detections, data)
-        for split, data in annotations.items()
-        if (source / split.detections).is_file()
-    }
-    return {split.annotations: data for split, data in annotations.items()} | detections
+def _read(source: Path, splits: list[Split]) -> list[LocalSplit]:
+    """Read and check all JSON files of the folder, and find their images.
+
+    Raises:
+        DataError: a file has mistakes, all images of a split are missing, or splits have other keypoints.
+    """
+    found = []
+    for split in splits:
+        path, detections = source / split.annotations, source / split.detections
+        given = (detections, read_json(detections)) if detections.is_file() else None
+        found.append(localised(split, read_json(path), path, source, given))
+    for local in found:
+        for line in local.lines:
+            _LOGGER.warning("%s", line)
+    return with_same_keypoints(found)
 
 
-def _take(source: Path, root: Path, contents: dict[str, Any]) -> None:
-    for split in SPLITS:
-        if split.annotations in contents:
-            names = [image["file_name"] for image in contents[split.annotations]["images"]]
-            _link_images(source / split.images, root / split.images, names)
-    for name, value in contents.items():
-        write_json(root / name, value, indent=None)
+def _take(root: Path, splits: Sequence[LocalSplit]) -> None:
+    for local in splits:
+        _link_images(root / local.split.images, local)
+    for local in splits:
+        for name, value in local.contents.items():
+            write_json(root / name, value, indent=None)
+    write_json(root / IMPORT_REPORT, {local.split.name: local.report for local in splits})
 
 
-def _check_same_keypoints(source: Path, contents: dict[Split, dict[str, Any]]) -> None:
-    names = {
-        split.annotations: keypoint_category(source / split.annotations, data)["keypoints"]
-        for split, data in contents.items()
-        if split.labelled
-    }
-    (first, expected), *others = names.items()
-    for path, found in others:
-        if found != expected:
-            raise DataError(f"{source / path}: keypoints {found} must be those of {first}: {expected}")
-
-
-def _read_detections(path: Path, data: dict[str, Any]) -> list[Any]:
-    return checked_detections(read_json(path), path, {image["id"] for image in data["images"]})
-
-
-def _link_images(source: Path, target: Path, names: list[str]) -> None:
-    missing = 0
-    with progress_bar(f"link {target.name}", len(names), unit="image") as bar:
-        for name in names:
-            if (source / name).is_file():
-                _link((source / name).resolve(), target / name)
-            else:
-                missing += 1
+def _link_images(target: Path, local: LocalSplit) -> None:
+    with progress_bar(f"link {target.name}", len(local.files), unit="image") as bar:
+        for name, path in local.files.items():
+            _link(path.resolve(), target / name)
             bar.update()
-    if missing:
-        _LOGGER.warning("%s: %d of %d images are missing", source, missing, len(names))
 
 
 def _link(source: Path, target: Path) -> None:

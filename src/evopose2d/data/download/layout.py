@@ -48,6 +48,9 @@ TEST_DEV = Split(
 )
 SPLITS = (TRAIN, VAL, TEST_DEV)
 
+OFFICIAL = "coco2017"
+"""``dataset.source`` of COCO's own images."""
+
 ARCHIVES = "archives"
 DATASET_FOLDERS = ("annotations", "detections", *(split.images for split in SPLITS))
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from evopose2d.config.schema import DownloadConfig
-from evopose2d.data.download.annotations import read_images
+from evopose2d.data.coco import read_json
 from evopose2d.data.download.archives import Archive, CocoArchives
 from evopose2d.data.download.detections import detections_content, detections_step
 from evopose2d.data.download.fetch import Retry, check_address, fetch_bytes
@@ -102,7 +102,7 @@ def _fetch_images(root: Path, mirror: str | None, retry: Retry) -> None:
         (_address(image, mirror), root / split.images / image["file_name"], (image["height"], image["width"]))
         for split in SPLITS
         if (root / split.annotations).exists()
-        for image in read_images(root / split.annotations)["images"]
+        for image in read_json(root / split.annotations)["images"]
     ]
     missing = [entry for entry in wanted if not entry[1].exists()]
     bar = progress_bar("images", len(wanted), unit="image", initial=len(wanted) - len(missing))

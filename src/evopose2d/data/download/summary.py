@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evopose2d.data.download.annotations import read_json
+from evopose2d.data.coco import read_json
 from evopose2d.data.download.layout import DATASET_FOLDERS, SPLITS, Split, files_below
+from evopose2d.data.download.localised import IMPORT_REPORT
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class SplitSummary:
         missing_images: those of them whose file is missing.
         people: people in the annotation file, crowds left out.
         labelled_people: those of them with at least one labelled keypoint.
+        repaired: values of the source's annotation file that were mended on the way.
+        left_out: people of the source's annotation file who are not in this one.
     """
 
     name: str
@@ -26,6 +29,8 @@ class SplitSummary:
     missing_images: int
     people: int
     labelled_people: int
+    repaired: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ def summary_from_json(value: Mapping[str, Any]) -> DatasetSummary:
 def _summarise_split(root: Path, split: Split) -> SplitSummary:
     data = read_json(root / split.annotations)
     present = {name for name, _ in files_below(root / split.images)}
+    report = read_json(root / IMPORT_REPORT) if (root / IMPORT_REPORT).exists() else {}
+    taken = report.get(split.name, {})
     people = [person for person in data.get("annotations", ()) if not person.get("iscrowd", 0)]
     return SplitSummary(
         name=split.name,
@@ -70,4 +77,6 @@ def _summarise_split(root: Path, split: Split) -> SplitSummary:
         missing_images=sum(image["file_name"] not in present for image in data["images"]),
         people=len(people),
         labelled_people=sum(person.get("num_keypoints", 0) > 0 for person in people),
+        repaired=sum(taken.get("repaired", {}).values()),
+        left_out=sum(taken.get("left_out", {}).values()),
     )

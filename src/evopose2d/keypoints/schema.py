@@ -1,12 +1,12 @@
 """The keypoints of a dataset: names, mirror pairs, skeleton and OKS standard deviations."""
 
-import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evopose2d.errors import ConfigError, DataError
+from evopose2d.keypoints.naming import meaning, mirror_pairs
+from evopose2d.keypoints.skeleton import read_skeleton
 
 _COCO_NAMES = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
@@ -23,12 +23,8 @@ _COCO_SIGMAS = (
     0.089,
 )  # fmt: skip
 _UNKNOWN_SIGMA = 0.05
-_SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), ("L", "R"))
-_MIRROR_WORDS = {word: other for left, right in _SIDES for word, other in ((left, right), (right, left))}
-# What parts words: signs, and changes of case as in leftEye and LEye.
-_BETWEEN_WORDS = re.compile(r"([_\- .]|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))")
-
-logger = logging.getLogger(__name__)
+_UPPER_BODY = 11  # COCO's first keypoints, from the nose to the wrists
+_COCO_INDEX = {meaning(name): index for index, name in enumerate(_COCO_NAMES)}
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,7 @@ class KeypointSchema:
         flip_permutation: for each keypoint, the index of the one it becomes in a mirror; itself if unpaired.
         sigmas: OKS standard deviation of each keypoint, relative to the square root of the person's area.
         upper_body: indices of the upper body's keypoints; empty where half-body crops are not defined.
+        category_id: id of the category in the annotation files, for results in COCO's format.
     """
 
     names: tuple[str, ...]
@@ -48,6 +45,7 @@ class KeypointSchema:
     flip_permutation: tuple[int, ...]
     sigmas: tuple[float, ...]
     upper_body: tuple[int, ...]
+    category_id: int = 1
 
     @property
     def count(self) -> int:
@@ -63,6 +61,7 @@ class KeypointSchema:
             flip_permutation=tuple(value["flip_permutation"]),
             sigmas=tuple(value["sigmas"]),
             upper_body=tuple(value["upper_body"]),
+            category_id=int(value.get("category_id", 1)),
         )
 
 
@@ -75,43 +74,53 @@ def schema_from_category(
     """Build the schema of a category of a COCO annotation file.
 
     Args:
-        category: an entry of ``categories`` with ``keypoints`` (names) and ``skeleton`` (pairs, counted from 1).
-        flip_pairs: pairs of names that a mirror exchanges; None derives them from ``left``/``right`` in the names.
+        category: an entry of ``categories`` with ``keypoints`` (names) and ``skeleton`` (pairs, counted from 1); a
+            skeleton that is none is left out. COCO's seventeen are known in other spellings and another order.
+        flip_pairs: pairs of names that a mirror exchanges; None derives them from the words for sides in the names.
         sigmas: OKS standard deviation of each keypoint; None takes COCO's for COCO's names, else 0.05.
         upper_body: names of the upper body's keypoints; None takes COCO's for COCO's names, else none.
 
     Raises:
-        DataError: the category names no keypoints, names one twice, or its skeleton names one that is not there.
+        DataError: the category names no keypoints, or names one twice.
         ConfigError: ``flip_pairs``, ``sigmas`` or ``upper_body`` do not fit the names.
     """
     names = tuple(category.get("keypoints") or ())
     if not names or len(set(names)) != len(names):
         raise DataError(f"category {category.get('name')!r}: keypoints must be distinct names, got {list(names)}")
-    skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ())
-    if any(not 0 <= index < len(names) for limb in skeleton for index in limb):
-        raise DataError(
-            f"category {category.get('name')!r}: skeleton must join keypoints 1 to {len(names)}, "
-            f"got {category['skeleton']}"
-        )
     if sigmas is not None and len(sigmas) != len(names):
         raise ConfigError(f"dataset.sigmas: got {len(sigmas)} values, must be one for each of {len(names)} keypoints")
-    is_coco = names == _COCO_NAMES
-    default_sigmas = _COCO_SIGMAS if is_coco else (_UNKNOWN_SIGMA,) * len(names)
-    default_upper = _COCO_NAMES[:11] if is_coco else ()
+    coco = _coco_indices(names)
+    default_sigmas = tuple(_COCO_SIGMAS[index] for index in coco) if coco else (_UNKNOWN_SIGMA,) * len(names)
+    default_upper = tuple(sorted(coco.index(index) for index in range(_UPPER_BODY))) if coco else ()
+    skeleton, _ = read_skeleton(category.get("skeleton"), names)
     return KeypointSchema(
         names=names,
-        skeleton=skeleton,
+        skeleton=skeleton or _person_skeleton(names),
         flip_permutation=_flip_permutation(names, flip_pairs),
         sigmas=default_sigmas if sigmas is None else tuple(sigmas),
-        upper_body=tuple(
-            _index(name, names, "dataset.upper_body") for name in (default_upper if upper_body is None else upper_body)
-        ),
+        upper_body=default_upper
+        if upper_body is None
+        else tuple(_index(name, names, "dataset.upper_body") for name in upper_body),
+        category_id=int(category.get("id", 1)),
     )
+
+
+def _coco_indices(names: Sequence[str]) -> list[int]:
+    """Return COCO's index of each keypoint where the names are COCO's seventeen; else nothing."""
+    found = [_COCO_INDEX.get(meaning(name), -1) for name in names]
+    return found if sorted(found) == list(range(len(_COCO_NAMES))) else []
+
+
+def _person_skeleton(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Return those of COCO's limbs whose ends are named: the skeleton of a person for whom none is given."""
+    index = {meaning(name): position for position, name in enumerate(names)}
+    ends = [(meaning(_COCO_NAMES[a]), meaning(_COCO_NAMES[b])) for a, b in _COCO_SKELETON]
+    return tuple((index[a], index[b]) for a, b in ends if a in index and b in index)
 
 
 def _flip_permutation(names: tuple[str, ...], flip_pairs: Sequence[Sequence[str]] | None) -> tuple[int, ...]:
     permutation = list(range(len(names)))
-    for pair in _derived_pairs(names) if flip_pairs is None else flip_pairs:
+    for pair in mirror_pairs(names) if flip_pairs is None else flip_pairs:
         if len(pair) != 2:
             raise ConfigError(f"dataset.flip_pairs: got {list(pair)}, each entry must be two keypoint names")
         left, right = (_index(name, names, "dataset.flip_pairs") for name in pair)
@@ -119,25 +128,6 @@ def _flip_permutation(names: tuple[str, ...], flip_pairs: Sequence[Sequence[str]
             raise ConfigError(f"dataset.flip_pairs: got {list(pair)}, each keypoint may stand in one pair only")
         permutation[left], permutation[right] = right, left
     return tuple(permutation)
-
-
-def _derived_pairs(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    mirrored = {name: _mirrored_name(name, names) for name in names}
-    pairs = [(name, other) for name, other in mirrored.items() if other in mirrored and name < other]
-    if not pairs and len(names) > 1:
-        logger.warning(
-            "no mirror pairs are known from the keypoints' names (%s): a mirrored person's keypoints keep theirs; "
-            "dataset.flip_pairs names pairs",
-            ", ".join(names),
-        )
-    return pairs
-
-
-def _mirrored_name(name: str, names: tuple[str, ...]) -> str:
-    by_words = "".join(_MIRROR_WORDS.get(word, word) for word in _BETWEEN_WORDS.split(name))
-    if by_words != name and by_words in names:
-        return by_words
-    return re.sub("left|right|Left|Right|LEFT|RIGHT", lambda found: _MIRROR_WORDS[found[0]], name)  # as in lefteye
 
 
 def _index(name: str, names: tuple[str, ...], key: str) -> int:
