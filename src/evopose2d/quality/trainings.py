@@ -23,8 +23,7 @@ class Training:
 
     Attributes:
         name: what logs call it.
-        spec: what it is made from. Number 0 is a search's ancestor, which trains alone with all of the machine's
-            processors; numbers are distinct.
+        spec: what it is made from; its number is another for each.
         parent: whose weights it inherits; None without any.
         keep: told of the result, which is then safe.
     """
