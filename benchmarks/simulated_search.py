@@ -270,9 +270,10 @@ def simulate(
 
 
 def sized(params: Params, *, individuals: int, children: int, schedule: str, seed: int) -> Params:
-    """Give the settings with a search of at least so many individuals."""
+    """Return the settings with a search of at least so many individuals, none of them a control."""
     generations = -(-(individuals - 1) // children)
     evolve = replace(params.evolve, generations=generations, children=children, schedule=schedule, seed=seed)
+    evolve = replace(evolve, controls=False)
     return replace(params, evolve=evolve)
 
 

@@ -23,6 +23,8 @@ _SEARCH = {
     "evolve.parents": 1,
     "evolve.ancestor_epochs": 2,
     "evolve.batch_size": 8,
+    "evolve.finalists": 1,
+    "evolve.final_epochs": 1,
     "tracking.log_model": True,
 }
 
@@ -66,7 +68,7 @@ def test_a_search_by_mlflow_run_survives_the_plug(project: Path):
     client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
     runs = {each.info.run_id: each for each in client.search_runs(["0"])}
     individuals = {int(each.data.tags["individual"]): each for each in runs.values() if "individual" in each.data.tags}
-    assert sorted(individuals) == [0, 1, 2, 3]
+    assert sorted(individuals) == [0, 1, 2, 3, 4]  # the ancestor, its control, three children
     assert len(individuals) == sum("individual" in each.data.tags for each in runs.values())
     (search,) = {each.data.tags["mlflow.parentRunId"] for each in individuals.values()}
     assert runs[search].info.status == "FINISHED"
@@ -78,7 +80,7 @@ def test_a_search_by_mlflow_run_survives_the_plug(project: Path):
 
     run(project, "evopose2d", "evolve", "best", "--write")
     written = yaml.safe_load((project / "params.yaml").read_text())
-    best = min(individuals.values(), key=lambda each: each.data.metrics["fitness"])
+    best = individuals[int(runs[search].data.tags["winner"])]
     genes = [int(value) for name, value in sorted(best.data.params.items()) if name.startswith("block")]
     assert sorted(genes) == sorted(gene for block in written["model"]["genotype"] for gene in block)
     weights, digest = read_pinned("train.initial_weights", written["train"]["initial_weights"])

@@ -101,8 +101,7 @@ def _draw_controls(axes: Axes, controls: Sequence[Dot], limit: float) -> None:
     if controls:
         at = np.array([dot.generation for dot in controls])
         half, fitness = _SPREAD + _STEP, [min(limit, dot.fitness or 0.0) for dot in controls]
-        label = "control (parent trained on)"
-        axes.hlines(fitness, at - half, at + half, color=INK, linewidth=1.4, label=label, zorder=4)
+        axes.hlines(fitness, at - half, at + half, color=INK, linewidth=1.4, label="control", zorder=4)
 
 
 def loss_against_size(dots: Sequence[Dot], front: Collection[int], best: Collection[int]) -> Figure:
