@@ -18,7 +18,13 @@ from search_doubles import InlineEngine, Trainer, make_params
 
 from evopose2d.evolution import records, report, tracked
 
-SETTINGS = ("evolve.generations=1", "evolve.children=3", "evolve.attempts=1", "tracking.log_model=false")
+SETTINGS = (
+    "evolve.generations=1",
+    "evolve.children=3",
+    "evolve.parents=1",
+    "evolve.attempts=1",
+    "tracking.log_model=false",
+)
 
 
 def die_in(name: str, let_through: int) -> None:

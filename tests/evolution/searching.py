@@ -49,7 +49,7 @@ def running(proposal):
 
 def searched(options, fitnesses):
     """Let a search go on one individual at a time; a fitness of None is a failure."""
-    history, proposals = History(key=options.key), []
+    history, proposals = History(fingerprint=options.fingerprint), []
     for number, fitness in enumerate(fitnesses):
         proposals.append(propose(history, number, options))
         history.record(settled(proposals[-1], fitness))

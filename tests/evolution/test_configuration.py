@@ -67,7 +67,7 @@ def test_genotypes_that_build_the_same_network_are_one(tmp_path):
     params = make_params(tmp_path, "model.compound_scaling=true")
     sampler = evolution_sampler(params, 17)
     ancestor = search_space(params.evolve).ancestor
-    key = sampler.settings.key
+    key = sampler.settings.fingerprint
     assert ancestor.with_gene(2, "repeats", 1) != ancestor
     # At 128 x 96 the depth of 2 repeats and that of 1 round to the same.
     assert key(ancestor.with_gene(2, "repeats", 1)) == key(ancestor)

@@ -58,7 +58,7 @@ def test_what_does_not_determine_the_outcome_may_change(tmp_path, path, override
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("evolve.children=5", "evolve.children 4 -> 5"),
+        ("evolve.children=6", "evolve.children 4 -> 6"),
         ("evolve.seed=1", "evolve.seed 0 -> 1"),
         ("evolve.threads=4", "evolve.threads 2 -> 4"),
         ("evolve.schedule=steady-state", "evolve.schedule generational -> steady-state"),

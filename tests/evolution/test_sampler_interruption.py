@@ -76,7 +76,7 @@ def test_an_interrupted_search_goes_on_from_its_journal(halfway, tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 4, 9])
 def test_the_number_of_workers_does_not_matter(workers):
-    sampler = EvolutionSampler(SPACE, **OPTIONS)
+    sampler = EvolutionSampler(SPACE, **OPTIONS, exclusive=True)
     study = optuna.create_study(sampler=sampler)
     rng = np.random.default_rng(workers)
     at_work = []

@@ -12,12 +12,15 @@ from evopose2d.evolution.sampler import (
     History,
     Individual,
     NotReadyError,
+    Role,
     State,
+    find_selection,
     proposal,
     propose,
     ready,
     select,
 )
+from evopose2d.evolution.sampler.selections import Aging
 from evopose2d.genotype import NoUnseenNeighbour, SearchSpace, neighbours, reachable_size
 
 
@@ -57,7 +60,7 @@ def test_what_is_remembered_is_forgotten_when_it_is_no_longer_true():
 def measured(number, fitness, ap, val_loss, parameters):
     genotype = neighbours(ANCESTOR, SPACE)[number]
     measurements = {"fitness": fitness, "ap": ap, "val_loss": val_loss, "parameters": parameters}
-    return Individual(number, 1, 0, genotype, State.COMPLETE, measurements)
+    return Individual(number, 0, None, genotype, State.COMPLETE, measurements, Role.ANCESTOR)
 
 
 MEASURED = [
@@ -76,7 +79,7 @@ MEASURED = [
 )
 def test_who_is_best(selection, parents):
     for count in range(1, 6):
-        options = EvolutionSettings(SPACE, children=5, parents=count, schedule="steady-state", selection=selection)
+        options = EvolutionSettings(SPACE, parents=count, schedule="steady-state", selection=selection)
         history = History(reversed(MEASURED))
         assert asked(history, options, count) == parents[:count]
 
@@ -108,17 +111,17 @@ def test_with_aging_chance_decides_who_competes():
 def test_a_tournament_and_the_mutation_after_it_draw_apart(monkeypatch):
     states = []
 
-    def watch(name):
-        real = getattr(proposal, name)
+    def watch(owner, name, position):
+        real = getattr(owner, name)
 
         def watched(*arguments):
-            states.append(arguments[3].bit_generator.state["state"]["state"])
+            states.append(arguments[position].bit_generator.state["state"]["state"])
             return real(*arguments)
 
-        monkeypatch.setattr(proposal, name, watched)
+        monkeypatch.setattr(owner, name, watched)
 
-    watch("tournament")
-    watch("mutate")
+    watch(Aging, "parent", 5)
+    watch(proposal, "mutate", 3)
     options = EvolutionSettings(SPACE, schedule="steady-state", selection="aging", population=3, tournament=2)
     propose(History(MEASURED), 5, options)
     assert len(set(states)) == 2
@@ -127,7 +130,7 @@ def test_a_tournament_and_the_mutation_after_it_draw_apart(monkeypatch):
 @pytest.mark.parametrize(
     "options",
     [
-        {"children": 1, "parents": 2},
+        {"children": 2, "parents": 2},
         {"children": 3, "parents": 2, "schedule": "steady-state"},
         {"schedule": "steady-state", "selection": "aging", "population": 2, "tournament": 1},
     ],
@@ -152,23 +155,23 @@ def test_a_generation_that_cannot_be_filled_ends_the_search():
         propose(history, 1 + count, options)
 
 
-def test_barren_parents_give_way_whether_remembered_or_found_out_anew():
+def test_exhausted_parents_give_way_whether_remembered_or_found_out_anew():
     space = SearchSpace(ANCESTOR, kernels=(3, 5), repeats=(1, 2), strided=(3, 3))
-    options = EvolutionSettings(space, children=4, parents=3)
+    options = EvolutionSettings(space, children=6, parents=3)
     # The ancestor and its first children stay the best until all their neighbours have been seen.
     _, proposals = searched(options, [float(number) for number in range(120)])
     assert {each.parent for each in proposals[1:20]} == {0, 1, 2}
-    assert {each.parent for each in proposals[-8:]} == {2, 3, 4}
+    assert {each.parent for each in proposals[-6:]} == {3, 4, 5}
     for number in (30, 60, 90, 119):
         anew = History(settled(each, float(each.number)) for each in proposals[:number])
         assert propose(anew, number, options) == proposals[number]
 
 
-def test_genotypes_of_equal_key_are_one():
+def test_genotypes_of_equal_fingerprint_are_one():
     def network(genotype):
         return tuple((block.kernel, (block.channels + 1) // 2) for block in genotype.blocks)
 
-    options = EvolutionSettings(SPACE, children=4, parents=2, key=network)
+    options = EvolutionSettings(SPACE, children=4, parents=2, fingerprint=network)
     _, proposals = searched(options, [made_up(number) for number in range(40)])
     assert len({network(each.genotype) for each in proposals}) == 40
 
@@ -193,7 +196,7 @@ def test_a_history_says_where_each_individual_is():
     history.record_without_genotype(3, finished=False)
     history.record_without_genotype(4, finished=True)
     assert history.individuals == [ancestor, child]
-    assert (history.unfinished, history.unborn, history.next_number) == ({2, 3}, {3}, 5)
+    assert (history.unfinished, history.pending, history.next_number) == ({2, 3}, {3}, 5)
     assert list(history.completed) == [ancestor]
     assert (history.get(2), history.get(3)) == (child, None)
 
@@ -205,7 +208,7 @@ def test_a_complete_individual_has_a_fitness():
 
 @pytest.mark.parametrize("selection", ["fitness", "ap", "aging"])
 def test_the_best_come_from_the_queue_as_from_a_look_at_everybody(selection):
-    history, rng = History(), np.random.default_rng(3)
+    history, rng, strategy = History(), np.random.default_rng(3), find_selection(selection)
     genotypes = neighbours(ANCESTOR, SPACE)
     known = []
     for number in rng.permutation(len(genotypes)).tolist():
@@ -218,5 +221,5 @@ def test_the_best_come_from_the_queue_as_from_a_look_at_everybody(selection):
         history.record(known[-1])
         before, count = int(rng.integers(1, 10)), int(rng.integers(1, 6))
         candidates = [each for each in known if each.generation < before]
-        assert history.best_fertile(SPACE, selection, count, before) == select(candidates, count, selection)
+        assert history.parents(strategy, SPACE, count, before) == select(candidates, count, selection)
         assert history.youngest(count) == sorted(known, key=lambda each: -each.number)[:count][::-1]

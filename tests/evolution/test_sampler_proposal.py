@@ -22,10 +22,23 @@ from evopose2d.genotype import GENES, describe_mutation, mutate
         ({"population": 0}, "population: got 0, must be at least 1"),
         ({"tournament": 0}, "tournament: got 0, must be at least 1"),
         ({"schedule": "weekly"}, "schedule: got 'weekly', must be one of generational, steady-state"),
-        ({"selection": "luck"}, "selection: got 'luck', must be one of fitness, ap, pareto, aging"),
+        (
+            {"selection": "luck"},
+            "selection: got 'luck', must be one of fitness, ap, val_loss, parameters, multiply_adds, latency, pareto, "
+            "aging, last-generation, gain",
+        ),
+        (
+            {"children": 6, "parents": 4},
+            "parents: got 4, must divide the 6 children of a generation (steady-state: any number)",
+        ),
+        ({"selection": "gain"}, "selection: got 'gain' without controls, must have them"),
+        (
+            {"selection": "last-generation", "schedule": "steady-state"},
+            "selection: got 'last-generation' with schedule 'steady-state', must be generational",
+        ),
         (
             {"selection": "aging"},
-            "selection: got 'aging' with schedule 'generational', must be 'steady-state'",
+            "selection: got 'aging' with schedule 'generational', must be steady-state",
         ),
     ],
 )
@@ -42,24 +55,24 @@ def test_the_first_is_the_ancestor():
 
 
 def test_the_best_of_all_earlier_generations_take_turns():
-    options = EvolutionSettings(SPACE, children=5, parents=3)
-    fitnesses = [0.5, 0.9, 0.4, 0.8, 0.3, 0.7, 0.45, 0.9, 0.9, 0.9, 0.9]
+    options = EvolutionSettings(SPACE, children=6, parents=3)
+    fitnesses = [0.5, 0.9, 0.4, 0.8, 0.3, 0.7, 0.6, 0.45, 0.9, 0.9, 0.9, 0.9, 0.9]
     history, proposals = searched(options, fitnesses)
-    assert [each.generation for each in proposals] == [0, *[1] * 5, *[2] * 5]
-    assert [each.parent for each in proposals] == [None, *[0] * 5, 4, 2, 0, 4, 2]
-    # Best of generations 0 to 2: number 4 (0.3), 2 (0.4), 6 (0.45).
-    assert asked(history, options, 5) == [4, 2, 6, 4, 2]
+    assert [each.generation for each in proposals] == [0, *[1] * 6, *[2] * 6]
+    assert [each.parent for each in proposals] == [None, *[0] * 6, 4, 2, 0, 4, 2, 0]
+    # Best of generations 0 to 2: number 4 (0.3), 2 (0.4), 7 (0.45).
+    assert asked(history, options, 6) == [4, 2, 7, 4, 2, 7]
 
 
 def test_of_equals_the_first_is_best():
-    options = EvolutionSettings(SPACE, children=3, parents=2)
-    _, proposals = searched(options, [0.5, 0.5, 0.5, 0.5])
+    options = EvolutionSettings(SPACE, children=2, parents=2)
+    _, proposals = searched(options, [0.5, 0.5, 0.5])
     history = History(settled(each, 0.5) for each in reversed(proposals))
     assert asked(history, options, 2) == [0, 1]
 
 
 def test_the_failed_are_no_parents_but_have_been_seen():
-    options = EvolutionSettings(SPACE, children=3, parents=4)
+    options = EvolutionSettings(SPACE, children=3, parents=3)
     history, proposals = searched(options, [0.5, None, 0.4, None])
     assert {each.genotype for each in proposals} == history.seen
     assert asked(history, options, 3) == [2, 0, 2]
@@ -94,7 +107,7 @@ def test_siblings_do_not_wait_for_each_other_but_for_lower_genotypes():
 
 @pytest.mark.parametrize("schedule", ["generational", "steady-state"])
 def test_a_failed_ancestor_ends_the_search(schedule):
-    options = EvolutionSettings(SPACE, children=2, schedule=schedule)
+    options = EvolutionSettings(SPACE, children=4, schedule=schedule)
     history, _ = searched(options, [None])
     history.record_without_genotype(1, finished=False)
     assert ready(history, 1, options)

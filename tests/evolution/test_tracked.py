@@ -31,7 +31,13 @@ from evopose2d.evolution.store import SearchStore
 from evopose2d.tracking import TrackingError
 
 DRIVER = Path(__file__).parent / "mlflow_driver.py"
-SETTINGS = ("evolve.generations=1", "evolve.children=3", "evolve.attempts=1", "tracking.log_model=false")
+SETTINGS = (
+    "evolve.generations=1",
+    "evolve.children=3",
+    "evolve.parents=1",
+    "evolve.attempts=1",
+    "tracking.log_model=false",
+)
 NOBODY = "http://me:secret@127.0.0.1:9"
 
 

@@ -188,7 +188,8 @@ def _check_search(evolve: EvolveConfig) -> None:
             f"evolve.stopping: got {evolve.stopping!r}, must be none with evolve.selection {evolve.selection!r}: "
             "children are stopped by their fitness"
         )
-    if evolve.selection == "aging" and evolve.schedule != "steady-state":
+    if evolve.schedule == "generational" and evolve.children % evolve.parents:
         raise ConfigError(
-            f"evolve.selection: got 'aging', must not be with evolve.schedule {evolve.schedule!r}, only steady-state"
+            f"evolve.parents: got {evolve.parents}, must divide evolve.children ({evolve.children}) where "
+            "evolve.schedule is generational"
         )

@@ -190,7 +190,7 @@ class EvolveConfig:
     root: str = _allowed()
     seed: int = _allowed(minimum=0)
     schedule: str = _allowed(choices=("generational", "steady-state"))
-    selection: str = _allowed(choices=("fitness", "ap", "pareto", "aging"))
+    selection: str = _allowed()
     generations: int = _allowed(minimum=0)
     children: int = _allowed(minimum=1)
     parents: int = _allowed(minimum=1)

@@ -82,13 +82,9 @@ class SearchArchive:
         """
         ranks = {} if self.verdict is None else {each.individual: each for each in self.verdict.standings}
         by_number = {each.number: each for each in self.individuals}
-        others = [
-            each
-            for each in self.individuals
-            if each.state is State.COMPLETE and each.role is not Role.CONTROL and each.number not in ranks
-        ]
         best = [by_number[number] for number in ranks][:count]
-        return [*best, *select(others, count - len(best), self.settings["evolve.selection"])]
+        selection, left = self.settings["evolve.selection"], count - len(best)
+        return [*best, *select(self.individuals, left, selection, lambda each: each.number not in ranks)]
 
     def generations_done(self) -> list[list[Individual]]:
         """Return the generations that are finished with all before them, oldest first; controls are among them.
@@ -176,4 +172,4 @@ def _sampler_settings(settings: Mapping[str, Any]) -> EvolutionSettings:
         stride_blocks=settings["evolve.space.stride_blocks"],
         strided=tuple(settings["evolve.space.strided"]),
     )
-    return EvolutionSettings(space, children=settings["evolve.children"])
+    return EvolutionSettings(space)

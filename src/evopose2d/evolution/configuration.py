@@ -29,6 +29,7 @@ def check_search(params: Params) -> None:
     if params.model.architecture != "evopose2d":
         raise ConfigError(f"model.architecture: got {params.model.architecture!r}, must be evopose2d for a search")
     _check_resources(params)
+    evolution_sampler(params, keypoints=1)  # which checks its own
     space = search_space(params.evolve)
     head, (height, width) = params.model.head_blocks or 0, params.model.input_shape
     for strided in _strided_counts(space):
@@ -63,6 +64,9 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
     Args:
         params: all settings.
         keypoints: K, channels of the heatmaps.
+
+    Raises:
+        ConfigError: settings that do not go together, or a selection that there is not.
     """
     evolve = params.evolve
 
@@ -72,19 +76,22 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
         # Of each of a hundred thousand individuals one is kept: 16 bytes instead of 3 kB.
         return hashlib.blake2b(repr(network).encode(), digest_size=16).digest()
 
-    return EvolutionSampler(
-        search_space(evolve),
-        children=evolve.children,
-        parents=evolve.parents,
-        seed=evolve.seed,
-        schedule=evolve.schedule,  # type: ignore[arg-type]  # a choice of the schema
-        selection=evolve.selection,  # type: ignore[arg-type]
-        population=evolve.population,
-        tournament=evolve.tournament,
-        key=phenotype,
-        controls=evolve.controls,
-        exclusive=True,
-    )
+    try:
+        return EvolutionSampler(
+            search_space(evolve),
+            children=evolve.children,
+            parents=evolve.parents,
+            seed=evolve.seed,
+            schedule=evolve.schedule,  # type: ignore[arg-type]  # a choice of the schema
+            selection=evolve.selection,
+            population=evolve.population,
+            tournament=evolve.tournament,
+            fingerprint=phenotype,
+            controls=evolve.controls,
+            exclusive=True,
+        )
+    except ValueError as error:
+        raise ConfigError(f"evolve.{error}") from None
 
 
 def network_spec(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSpec:

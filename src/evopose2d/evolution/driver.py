@@ -86,9 +86,9 @@ class Driver:
     def _reconcile(self) -> None:
         """Take up what an earlier driver left: tell what is finished, queue what is not."""
         history = read_history(self._study, self._sampler.settings)
-        for number in sorted(history.unborn):
+        for number in sorted(history.pending):
             suggest_genotype(attach(self._study, number), self._sampler.settings.space)
-        if history.unborn:
+        if history.pending:
             history = read_history(self._study, self._sampler.settings)
         told = [each.number for each in history.individuals if each.state is not State.RUNNING]
         if told:

@@ -81,12 +81,13 @@ def finalists(individuals: Iterable[Individual], count: int, selection: str) -> 
     Returns:
         Individuals; none where the ancestor or everybody else is missing.
     """
-    complete = [each for each in individuals if each.state is State.COMPLETE and each.role is not Role.CONTROL]
+    everyone = list(individuals)
+    complete = [each for each in everyone if each.state is State.COMPLETE and each.role is not Role.CONTROL]
     ancestor = min((each for each in complete if each.parent is None), key=lambda each: each.number, default=None)
     if ancestor is None or count == 0:
         return []
-    others = [each for each in complete if each.genotype != ancestor.genotype]
-    return [ancestor, *select(others, count, selection)] if others else []
+    others = select(everyone, count, selection, lambda each: each.genotype != ancestor.genotype)
+    return [ancestor, *others] if others else []
 
 
 def is_result_of(result: IndividualResult, spec: IndividualSpec) -> bool:

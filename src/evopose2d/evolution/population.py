@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from evopose2d.config.schema import EvolveConfig
-from evopose2d.evolution.sampler import Individual, Role, State, select
+from evopose2d.evolution.sampler import OBJECTIVES, Individual, Objective, Role, State
 
 
 class Tally:
@@ -32,9 +32,9 @@ class Tally:
         if individual.state is State.FAILED:
             self.failed += 1
         elif individual.role is not Role.CONTROL:
-            self.fittest = _better(self.fittest, individual, "fitness")
+            self.fittest = _better(self.fittest, individual, OBJECTIVES["fitness"])
             if individual.ap is not None:
-                self.most_precise = _better(self.most_precise, individual, "ap")
+                self.most_precise = _better(self.most_precise, individual, OBJECTIVES["ap"])
 
 
 class Population(Mapping[int, Individual]):
@@ -174,5 +174,5 @@ class SearchSize:
         return min(self.parents, 1 + (generation - 1) * self.children) if self.controls else 0
 
 
-def _better(best: Individual | None, challenger: Individual, selection: str) -> Individual:
-    return challenger if best is None else select([best, challenger], 1, selection)[0]
+def _better(best: Individual | None, challenger: Individual, objective: Objective) -> Individual:
+    return challenger if best is None else min(best, challenger, key=lambda each: (objective(each), each.number))

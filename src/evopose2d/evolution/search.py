@@ -21,7 +21,7 @@ from evopose2d.evolution.initial_weights import find_initial_weights
 from evopose2d.evolution.journal import open_study
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.progress import live_table
-from evopose2d.evolution.sampler import History, Individual, Role, State, gain, select
+from evopose2d.evolution.sampler import History, Individual, gain, select
 from evopose2d.evolution.session import Session
 from evopose2d.evolution.shipping import data_files
 from evopose2d.evolution.signals import stop_on_signals
@@ -92,7 +92,6 @@ def best_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each of the best individuals, best first, as ``evolve.selection`` ranks them."""
     history = History(individuals)
-    complete = [each for each in history.individuals if each.state is State.COMPLETE and each.role is not Role.CONTROL]
     return [
         {
             "number": each.number,
@@ -104,5 +103,5 @@ def best_rows(
             "parameters": each.parameters,
             "gmacs": network_size(params.model, each.genotype, keypoints).multiply_adds / 1e9,
         }
-        for each in select(complete, count, params.evolve.selection)
+        for each in select(history.individuals, count, params.evolve.selection)
     ]

@@ -7,13 +7,14 @@ from evopose2d.genotype.encoding import BLOCKS, GENES, Block, Genotype
 from evopose2d.genotype.mutation import (
     Mutation,
     NoUnseenNeighbour,
+    by_genes,
     describe_mutation,
     has_unseen_neighbour,
-    identity,
     mutate,
     mutations,
-    neighbour_keys,
+    neighbour_fingerprints,
     neighbours,
+    unchanged,
 )
 from evopose2d.genotype.size import paper_space_size, reachable_size
 from evopose2d.genotype.space import SearchSpace
@@ -26,13 +27,14 @@ __all__ = [
     "Mutation",
     "NoUnseenNeighbour",
     "SearchSpace",
+    "by_genes",
     "describe_mutation",
     "has_unseen_neighbour",
-    "identity",
     "mutate",
     "mutations",
-    "neighbour_keys",
+    "neighbour_fingerprints",
     "neighbours",
     "paper_space_size",
     "reachable_size",
+    "unchanged",
 ]

@@ -29,12 +29,17 @@ class Mutation(NamedTuple):
     probability: float
 
     def applied_to(self, parent: Genotype) -> Genotype:
-        """Give the child that this change makes of ``parent``."""
+        """Return the child that this change makes of ``parent``."""
         return parent.with_gene(self.block, self.gene, self.value)
 
 
-def identity(genotype: Genotype) -> Hashable:
-    """Tell genotypes apart by their genes: the default key of :func:`mutate`."""
+def by_genes(genotype: Genotype) -> Hashable:
+    """Return a fingerprint by which genotypes are equal if all genes are: the default of :func:`mutate`."""
+    return genotype
+
+
+def unchanged(genotype: Genotype) -> Genotype:
+    """Return the genotype itself."""
     return genotype
 
 
@@ -43,7 +48,8 @@ def mutate(
     space: SearchSpace,
     seen: Container[Hashable],
     rng: np.random.Generator,
-    key: Callable[[Genotype], Hashable] = identity,
+    fingerprint: Callable[[Genotype], Hashable] = by_genes,
+    fix: Callable[[Genotype], Genotype] = unchanged,
 ) -> Genotype:
     """Draw a child that differs from its parent in one gene of one block and has not been seen.
 
@@ -56,9 +62,11 @@ def mutate(
     Args:
         parent: the genotype to change; it lies within ``space``.
         space: the genotypes allowed.
-        seen: keys of the genotypes that must not come again; the parent's need not be among them.
+        seen: fingerprints of the genotypes that must not come again; the parent's need not be among them.
         rng: source of randomness.
-        key: what tells genotypes apart. Two of equal key, such as two that build the same network, are one.
+        fingerprint: what tells genotypes apart. Two of equal fingerprint, such as two that build the same network,
+            are one.
+        fix: gives the child some genes that are not to be drawn; where possible, so that it stays in the space.
 
     Raises:
         NoUnseenNeighbour: all genotypes one mutation away have been seen.
@@ -66,15 +74,17 @@ def mutate(
     """
     space.check(parent)
     candidates = mutations(parent, space)
-    weights = np.array([mutation.probability for mutation in candidates])
-    parent_key = key(parent)
-    while weights.any():
-        drawn = int(rng.choice(len(candidates), p=weights / weights.sum()))
-        child = candidates[drawn].applied_to(parent)
-        child_key = key(child)
-        if child_key != parent_key and child_key not in seen:
-            return child
-        weights[drawn] = 0.0
+    children = [fix(mutation.applied_to(parent)) for mutation in candidates]
+    probabilities = np.array([mutation.probability for mutation in candidates])
+    inside = np.array([fix is unchanged or child in space for child in children], dtype=bool)
+    parent_fingerprint = fingerprint(parent)
+    for weights in (probabilities * inside, probabilities * ~inside):
+        while weights.any():
+            drawn = int(rng.choice(len(children), p=weights / weights.sum()))
+            child_fingerprint = fingerprint(children[drawn])
+            if child_fingerprint != parent_fingerprint and child_fingerprint not in seen:
+                return children[drawn]
+            weights[drawn] = 0.0
     raise NoUnseenNeighbour(f"all {len(candidates)} genotypes one mutation away from {parent} have been seen")
 
 
@@ -82,33 +92,33 @@ def has_unseen_neighbour(
     parent: Genotype,
     space: SearchSpace,
     seen: Container[Hashable],
-    key: Callable[[Genotype], Hashable] = identity,
+    fingerprint: Callable[[Genotype], Hashable] = by_genes,
 ) -> bool:
     """Tell whether :func:`mutate` would find a child; arguments and errors are the same."""
-    return any(child_key not in seen for child_key in neighbour_keys(parent, space, key))
+    return any(each not in seen for each in neighbour_fingerprints(parent, space, fingerprint))
 
 
-def neighbour_keys(
-    parent: Genotype, space: SearchSpace, key: Callable[[Genotype], Hashable] = identity
+def neighbour_fingerprints(
+    parent: Genotype, space: SearchSpace, fingerprint: Callable[[Genotype], Hashable] = by_genes
 ) -> Iterator[Hashable]:
-    """Give the key of every child that :func:`mutate` may draw, one after the other, each made when it is asked for.
+    """Yield the fingerprint of every child that :func:`mutate` may draw, each made when it is asked for.
 
     Raises:
         ValueError: ``parent`` lies outside ``space``.
     """
     space.check(parent)
-    parent_key = key(parent)
-    keys = (key(mutation.applied_to(parent)) for mutation in mutations(parent, space))
-    return (child_key for child_key in keys if child_key != parent_key)
+    own = fingerprint(parent)
+    fingerprints = (fingerprint(mutation.applied_to(parent)) for mutation in mutations(parent, space))
+    return (each for each in fingerprints if each != own)
 
 
 def neighbours(parent: Genotype, space: SearchSpace) -> list[Genotype]:
-    """Give every genotype of the space that is one mutation away from ``parent``, each once."""
+    """Return every genotype of the space that is one mutation away from ``parent``, each once."""
     return [mutation.applied_to(parent) for mutation in mutations(parent, space)]
 
 
 def mutations(parent: Genotype, space: SearchSpace) -> list[Mutation]:
-    """Give every change of one gene that stays within the space, with the probability of drawing it.
+    """Return every change of one gene that stays within the space, with the probability of drawing it.
 
     The probabilities add up to less than 1: the rest are draws that change nothing.
     """
@@ -142,7 +152,7 @@ def _gene_changes(parent: Genotype, index: int, space: SearchSpace) -> Iterator[
 
 
 def describe_mutation(parent: Genotype, child: Genotype) -> str:
-    """Tell what differs, such as ``block 4 kernel 3→5``; blocks count from 1, channels are in eighths.
+    """Describe what differs, such as ``block 4 kernel 3→5``; blocks count from 1, channels are in eighths.
 
     Several differences are joined by commas; equal genotypes give an empty text.
     """

@@ -13,12 +13,15 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.trial import BaseTrial
 
 from evopose2d.evolution.sampler import EvolutionSampler, genotype_to_params, suggest_genotype
-from evopose2d.evolution.sampler.settings import SCHEDULES, SELECTIONS, Schedule, Selection
+from evopose2d.evolution.sampler.settings import SCHEDULES, Schedule
 from evopose2d.genotype import BLOCKS, Block, Genotype, SearchSpace
 
 PAPER = "evolution generational fitness"
 """The paper's rules: parents are the fittest of all earlier generations, and a child differs by one mutation."""
 RANDOM = "random"
+
+SELECTIONS = ("fitness", "ap", "pareto", "aging", "last-generation")
+"""Selection strategies that need no controls: a table's answers do not depend on how long an individual's line is."""
 
 _STRIDES = "strides"
 
@@ -85,7 +88,7 @@ def _evolutions(space: SearchSpace, children: int, parents: int) -> list[Contest
 
 
 def _evolution(
-    space: SearchSpace, children: int, parents: int, schedule: Schedule, selection: Selection, seed: int
+    space: SearchSpace, children: int, parents: int, schedule: Schedule, selection: str, seed: int
 ) -> EvolutionSampler:
     return EvolutionSampler(
         space, children=children, parents=parents, seed=seed, schedule=schedule, selection=selection, exclusive=True

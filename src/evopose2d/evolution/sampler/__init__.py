@@ -9,26 +9,32 @@ from evopose2d.evolution.sampler.genes import (
     suggest_genotype,
 )
 from evopose2d.evolution.sampler.history import History
-from evopose2d.evolution.sampler.proposal import NotReadyError, Proposal, generation_of, propose, ready
+from evopose2d.evolution.sampler.objectives import OBJECTIVES, Objective, find_objective
+from evopose2d.evolution.sampler.proposal import NotReadyError, Proposal, propose, ready
 from evopose2d.evolution.sampler.record import Individual, Role, State
-from evopose2d.evolution.sampler.selection import select, tournament
+from evopose2d.evolution.sampler.selections import SELECTIONS, Selection, find_selection, select
 from evopose2d.evolution.sampler.settings import EvolutionSettings
 from evopose2d.evolution.sampler.trials import attach, read_history, tell
 
 __all__ = [
+    "OBJECTIVES",
+    "SELECTIONS",
     "EvolutionSampler",
     "EvolutionSettings",
     "History",
     "Individual",
     "NotReadyError",
+    "Objective",
     "Proposal",
     "Role",
+    "Selection",
     "State",
     "attach",
     "control_of",
+    "find_objective",
+    "find_selection",
     "gain",
     "gene_distributions",
-    "generation_of",
     "genotype_from_params",
     "genotype_to_params",
     "propose",
@@ -37,5 +43,4 @@ __all__ = [
     "select",
     "suggest_genotype",
     "tell",
-    "tournament",
 ]

@@ -13,7 +13,7 @@ GENE_NAMES = tuple(f"b{block}_{gene}" for block in range(1, BLOCKS + 1) for gene
 
 
 def gene_distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """Give the values that each gene may have in the space, as ``Study.ask`` takes them.
+    """Return the values that each gene may have in the space, as ``Study.ask`` takes them.
 
     Kernel and stride are categorical, repeats and channels (in eighths) integers. A stride that cannot change
     has one value.
@@ -30,7 +30,7 @@ def gene_distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 
 def genotype_to_params(genotype: Genotype) -> dict[str, int]:
-    """Give each gene by its parameter name."""
+    """Return each gene by its parameter name."""
     return dict(zip(GENE_NAMES, (value for block in genotype.blocks for value in block), strict=True))
 
 
@@ -47,6 +47,17 @@ def genotype_from_params(params: Mapping[str, Any]) -> Genotype | None:
         return None
     values = [params[name] for name in GENE_NAMES]
     return Genotype.from_lists(values[start : start + len(GENES)] for start in range(0, len(values), len(GENES)))
+
+
+def with_genes(genotype: Genotype, genes: Mapping[str, Any]) -> Genotype:
+    """Return a genotype with some genes replaced, by parameter name.
+
+    Raises:
+        ValueError: the genes are those of no network.
+    """
+    changed = genotype_from_params({**genotype_to_params(genotype), **genes})
+    assert changed is not None  # no gene is missing
+    return changed
 
 
 def suggest_genotype(trial: BaseTrial, space: SearchSpace) -> Genotype:

@@ -1,57 +1,65 @@
 """A search's individuals, indexed by what the next proposal needs to know of them."""
 
 import bisect
-import heapq
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator, KeysView, Sequence, Set
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from evopose2d.evolution.sampler.record import Individual, Role, State
-from evopose2d.evolution.sampler.selection import place, select
-from evopose2d.genotype import Genotype, SearchSpace, identity, neighbour_keys
+from evopose2d.genotype import Genotype, SearchSpace, by_genes, neighbour_fingerprints
+
+if TYPE_CHECKING:
+    from evopose2d.evolution.sampler.selections.base import Selection
+
+T = TypeVar("T")
 
 
 class _Question(NamedTuple):
-    selection: str
+    selection: "Selection"
     wanted: int
     before: int | None
-    barren: int
+    exhausted: int
 
 
 class _Unseen(NamedTuple):
-    """Where the look for an individual's unseen neighbours has come to: what was seen once stays so."""
+    """How far the search for an individual's unseen neighbours has come: what was seen once stays so."""
 
-    key: Hashable
+    fingerprint: Hashable
     further: Iterator[Hashable]
 
 
 class History:
     """What is known of a search so far.
 
-    It only grows: individuals come, and running ones finish; a finished one never changes. Recording one and
-    asking for the best cost next to the same however long the history is (``pareto`` looks at all of it).
+    It only grows: individuals come, and running ones finish; a finished one never changes. Recording one costs the
+    same however long the history is.
 
     Args:
         individuals: what is known at first.
-        key: what tells genotypes apart.
+        fingerprint: of a genotype; two of equal fingerprint count as one.
     """
 
-    def __init__(self, individuals: Iterable[Individual] = (), key: Callable[[Genotype], Hashable] = identity) -> None:
-        self._key = key
+    def __init__(
+        self, individuals: Iterable[Individual] = (), fingerprint: Callable[[Genotype], Hashable] = by_genes
+    ) -> None:
+        self._fingerprint = fingerprint
         self._individuals: dict[int, Individual] = {}
         self._completed: list[Individual] = []
+        self._completed_in: dict[int, list[Individual]] = {}
         self._completed_numbers: list[int] = []
-        self._queues: dict[str, tuple[list[tuple[float, int]], int]] = {}
-        self._unseen: dict[int, _Unseen] = {}
         self._unfinished: set[int] = set()
-        self._unborn: set[int] = set()
-        self._seen: set[Hashable] = set()
-        self._barren: set[int] = set()
+        self._pending: set[int] = set()
+        self._waiting: set[int] = set()
+        self._seen: dict[Hashable, tuple[int, ...]] = {}
+        self._unseen: dict[int, _Unseen] = {}
+        self._exhausted: set[int] = set()
         self._next_number = 0
         self._generation = 1
+        self._depths: dict[int, int] = {}
         self._children: Counter[int] = Counter()
         self._controls: dict[int, list[int]] = {}
         self._since_control: Counter[int] = Counter()
+        self._indexes: dict[Hashable, Any] = {}
         self._ranked: tuple[_Question, list[Individual]] | None = None
         for individual in individuals:
             self.record(individual)
@@ -72,14 +80,19 @@ class History:
         return self._unfinished
 
     @property
-    def unborn(self) -> Set[int]:
+    def pending(self) -> Set[int]:
         """Unfinished numbers that have no genotype yet."""
-        return self._unborn
+        return self._pending
 
     @property
-    def seen(self) -> Set[Hashable]:
-        """Keys of all genotypes, whatever became of them."""
-        return self._seen
+    def waiting(self) -> Set[int]:
+        """Unfinished numbers that were put into the search by hand and that nobody has asked for yet."""
+        return self._waiting
+
+    @property
+    def seen(self) -> KeysView[Hashable]:
+        """Fingerprints of all genotypes, whatever became of them."""
+        return self._seen.keys()
 
     @property
     def next_number(self) -> int:
@@ -87,29 +100,38 @@ class History:
         return self._next_number
 
     def get(self, number: int) -> Individual | None:
-        """Give the individual of that number; None where it is not known or has no genotype yet."""
+        """Return the individual of that number; None where it is not known or has no genotype yet."""
         return self._individuals.get(number)
 
+    def __getitem__(self, number: int) -> Individual:
+        return self._individuals[number]
+
+    def holders(self, genotype: Genotype) -> tuple[int, ...]:
+        """Return the numbers of the individuals other than controls that have a genotype."""
+        return self._seen.get(self._fingerprint(genotype), ())
+
     def record(self, individual: Individual) -> None:
-        """Add an individual, or say what became of a running one.
+        """Add an individual, or note what became of a running one.
 
         Raises:
             ValueError: the individual has finished before.
         """
-        known = self._individuals.get(individual.number)
+        number = individual.number
+        known = self._individuals.get(number)
         if known is not None and known.state is not State.RUNNING:
-            raise ValueError(f"individual {individual.number}: got recorded again after it was {known.state}")
+            raise ValueError(f"individual {number}: got recorded again after it was {known.state}")
         if known is None or known.genotype != individual.genotype:
-            self._seen.add(self._key(individual.genotype))
+            self._note_genotype(known, individual)
         if known is None:
             self._count(individual)
-        self._individuals[individual.number] = individual
-        self._unborn.discard(individual.number)
-        self._note(individual.number, finished=individual.state is not State.RUNNING)
+        self._individuals[number] = individual
+        self._pending.discard(number)
+        self._note(number, finished=individual.state is not State.RUNNING)
         if individual.state is State.COMPLETE:
             self._completed.append(individual)
+            self._completed_in.setdefault(individual.generation, []).append(individual)
             if individual.role is not Role.CONTROL:
-                bisect.insort(self._completed_numbers, individual.number)
+                bisect.insort(self._completed_numbers, number)
             if self._ranked is not None and _is_before(individual, self._ranked[0].before):
                 self._ranked = None
 
@@ -117,29 +139,60 @@ class History:
         """Note a number without a genotype: one just being asked for, or one that ended before it got any."""
         self._note(number, finished=finished)
         if finished:
-            self._unborn.discard(number)
+            self._pending.discard(number)
         else:
-            self._unborn.add(number)
+            self._pending.add(number)
 
-    def is_fertile(self, individual: Individual, space: SearchSpace) -> bool:
+    def note_waiting(self, number: int, *, waiting: bool) -> None:
+        """Note whether an unfinished number is one that nobody has asked for yet."""
+        (self._waiting.add if waiting else self._waiting.discard)(number)
+
+    def has_unseen_neighbour(self, individual: Individual, space: SearchSpace) -> bool:
         """Tell whether an individual has a neighbour in the space that has not been seen.
 
         Raises:
             ValueError: the individual lies outside the space.
         """
         number = individual.number
-        if number in self._barren:
+        if number in self._exhausted:
             return False
         unseen = self._unseen.pop(number, None)
-        further = neighbour_keys(individual.genotype, space, self._key) if unseen is None else unseen.further
-        key = next(further, None) if unseen is None else unseen.key
-        while key is not None and key in self._seen:
-            key = next(further, None)
-        if key is None:
-            self._barren.add(number)
+        further = (
+            neighbour_fingerprints(individual.genotype, space, self._fingerprint) if unseen is None else unseen.further
+        )
+        found = next(further, None) if unseen is None else unseen.fingerprint
+        while found is not None and found in self._seen:
+            found = next(further, None)
+        if found is None:
+            self._exhausted.add(number)
             return False
-        self._unseen[number] = _Unseen(key, further)
+        self._unseen[number] = _Unseen(found, further)
         return True
+
+    def is_candidate(self, individual: Individual, before: int | None) -> bool:
+        """Tell whether an individual is of an earlier generation, and not known to have no unseen neighbour."""
+        return individual.number not in self._exhausted and _is_before(individual, before)
+
+    def candidates(self, before: int | None = None) -> list[Individual]:
+        """Return the complete individuals that are no controls and may become parents, in no particular order.
+
+        Args:
+            before: only earlier generations than this take part; None: all.
+        """
+        genomes = (each for each in self._completed if each.role is not Role.CONTROL)
+        return [each for each in genomes if self.is_candidate(each, before)]
+
+    def complete_generations(self, before: int | None = None) -> list[int]:
+        """Return the generations with a complete individual, the last one first."""
+        return sorted((each for each in self._completed_in if before is None or each < before), reverse=True)
+
+    def in_generation(self, generation: int) -> Sequence[Individual]:
+        """Return a generation's complete individuals, controls among them, in the order in which they completed."""
+        return self._completed_in.get(generation, ())
+
+    def youngest(self, count: int) -> list[Individual]:
+        """Return the complete individuals of greatest number that are no controls, at most ``count``."""
+        return [self._individuals[number] for number in self._completed_numbers[-count:]]
 
     def open_generation(self, children: int) -> int:
         """Return the generation, from 1 on, that the next child or control belongs to.
@@ -161,68 +214,59 @@ class History:
         """Return a parent's controls in any state, in the order in which they were proposed."""
         return [self._individuals[number] for number in self._controls.get(parent, ())]
 
-    def youngest(self, count: int) -> list[Individual]:
-        """Return the complete individuals of greatest number that are no controls, at most ``count``."""
-        return [self._individuals[number] for number in self._completed_numbers[-count:]]
+    def depth(self, number: int) -> int:
+        """Return how many parents an individual has in line; 0 for those without one."""
+        return self._depths[number]
 
-    def best_fertile(self, space: SearchSpace, selection: str, count: int, before: int | None) -> list[Individual]:
-        """Return the best complete individuals that have an unseen neighbour; controls are none of them.
+    def index(self, owner: Hashable, make: Callable[[], T]) -> T:
+        """Return what a strategy keeps about this history from one call to the next.
 
         Args:
+            owner: whose it is.
+            make: makes it when it is asked for first.
+        """
+        if owner not in self._indexes:
+            self._indexes[owner] = make()
+        found: T = self._indexes[owner]
+        return found
+
+    def parents(self, selection: "Selection", space: SearchSpace, count: int, before: int | None) -> list[Individual]:
+        """Return the best complete individuals that have an unseen neighbour.
+
+        Args:
+            selection: who is better.
             space: where neighbours are sought.
-            selection: who is better, as :func:`select` takes it.
-            count: how many to give; fewer where there are not as many.
-            before: only earlier generations than this are considered; None: all.
+            count: how many to return; fewer where there are not as many.
+            before: only earlier generations than this take part; None: all.
 
         Returns:
             Individuals, best first.
         """
         while True:
-            best = self._rank(selection, count, before)
-            barren = [each for each in best if not self.is_fertile(each, space)]
-            if not barren:
+            # All children of a generation ask the same, so the last answer is kept as long as it is true.
+            question = _Question(selection, count, before, len(self._exhausted))
+            if self._ranked is None or self._ranked[0] != question:
+                self._ranked = question, selection.best(self, count, before)
+            best = self._ranked[1]
+            exhausted = [each for each in best if not self.has_unseen_neighbour(each, space)]
+            if not exhausted:
                 return best
 
-    def _rank(self, selection: str, count: int, before: int | None) -> list[Individual]:
-        # All children of a generation ask the same, so the last answer is kept as long as it is true.
-        question = _Question(selection, count, before, len(self._barren))
-        if self._ranked is None or self._ranked[0] != question:
-            if selection == "pareto":
-                genomes = (
-                    each for each in self._completed if each.role is not Role.CONTROL and _is_before(each, before)
-                )
-                best = select([each for each in genomes if each.number not in self._barren], count, selection)
-            else:
-                best = self._first_in_queue(selection, count, before)
-            self._ranked = (question, best)
-        return self._ranked[1]
-
-    def _first_in_queue(self, selection: str, count: int, before: int | None) -> list[Individual]:
-        """As ``select``, from a queue that is kept in order: those at its head alone are looked at."""
-        queue, taken_in = self._queues.get(selection, ([], 0))
-        newcomers = [each for each in self._completed[taken_in:] if each.role is not Role.CONTROL]
-        for newcomer in newcomers:
-            heapq.heappush(queue, place(newcomer, selection))
-        self._queues[selection] = queue, len(self._completed)
-        best: list[Individual] = []
-        looked_at = []
-        while queue and len(best) < count:
-            head = heapq.heappop(queue)
-            number = head[-1]
-            if number in self._barren:
-                continue  # for ever
-            looked_at.append(head)
-            if _is_before(self._individuals[number], before):
-                best.append(self._individuals[number])
-        for head in looked_at:
-            heapq.heappush(queue, head)
-        return best
+    def _note_genotype(self, known: Individual | None, individual: Individual) -> None:
+        if known is not None:
+            before = self._fingerprint(known.genotype)
+            self._seen[before] = tuple(each for each in self._seen[before] if each != known.number)
+        fingerprint = self._fingerprint(individual.genotype)
+        holders = self._seen.get(fingerprint, ())
+        self._seen[fingerprint] = holders if individual.role is Role.CONTROL else (*holders, individual.number)
 
     def _count(self, individual: Individual) -> None:
         """Note a child or a control that has just been proposed."""
         generation, parent = individual.generation, individual.parent
         if parent is None or individual.role not in (Role.CHILD, Role.CONTROL):
+            self._depths[individual.number] = 0
             return
+        self._depths[individual.number] = 1 + self._depths.get(parent, 0)
         self._generation = max(self._generation, generation)
         if individual.role is Role.CHILD:
             self._children[generation] += 1
@@ -235,6 +279,7 @@ class History:
         self._next_number = max(self._next_number, number + 1)
         if finished:
             self._unfinished.discard(number)
+            self._waiting.discard(number)
         else:
             self._unfinished.add(number)
 

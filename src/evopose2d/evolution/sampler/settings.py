@@ -8,13 +8,12 @@ from typing import Literal, get_args
 from optuna.distributions import BaseDistribution
 
 from evopose2d.evolution.sampler.genes import gene_distributions
-from evopose2d.genotype import Genotype, SearchSpace, identity
+from evopose2d.evolution.sampler.selections import Selection, find_selection
+from evopose2d.genotype import Genotype, SearchSpace, by_genes
 
 Schedule = Literal["generational", "steady-state"]
-Selection = Literal["fitness", "ap", "pareto", "aging"]
 
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
-SELECTIONS: tuple[str, ...] = get_args(Selection)
 
 
 @dataclass(frozen=True)
@@ -23,22 +22,28 @@ class EvolutionSettings:
 
     Attributes:
         space: ancestor and limits of the genes.
-        children: individuals in a generation after the first, at least 1.
-        parents: individuals that take turns as parents, at least 1.
+        children: individuals in a generation after the first, at least 1; controls are not counted.
+        parents: individuals that are parents in round robin, at least 1. Generational, as many as divide
+            ``children``, so that each has as many of them.
         seed: seed of every draw, at least 0.
-        schedule: ``generational`` (parents are the best of all earlier generations, so that the search does
-            not depend on who finishes first) or ``steady-state`` (parents are the best of all that are
-            complete when a child is asked for, so that no worker ever waits).
-        selection: who is best: ``fitness``, ``ap`` (greatest average precision), ``pareto`` (validation loss
-            against parameters: by front, then by room within it) or ``aging`` (the fittest of a random
-            tournament among the youngest; Real et al., "Regularized evolution for image classifier
-            architecture search", AAAI 2019; steady-state only).
+        schedule: ``generational`` (parents are of earlier generations, so that the search does not depend on who
+            finishes first) or ``steady-state`` (parents are of all that are complete when a child is asked for, so
+            that no worker ever waits).
+        selection: who is best, as an object or by name: an objective (``fitness``, the paper's, over all earlier
+            generations; ``ap``, greatest first; ``val_loss``, ``parameters``, ...), ``pareto`` (validation loss
+            against parameters), ``last-generation`` (the fittest of the last generation and its controls;
+            generational only), ``gain`` (fitness less what training alone gains; needs controls), ``aging`` (the
+            fittest of a random tournament among the youngest; steady-state only), or what installed packages offer.
+            See :mod:`.selections`.
         population: ``aging``: how many of the youngest complete individuals are alive, at least 1.
         tournament: ``aging``: how many of them are drawn, with replacement, at least 1.
-        key: what tells genotypes apart; two of equal key count as one.
+        fingerprint: of a genotype; two of equal fingerprint count as one.
         controls: also propose unmutated copies of parents, for their children to be compared with: one for each
             parent at the start of a generation (steady-state: before its first child and after every
             ``children / parents`` of them).
+        strict: wait for running individuals where the algorithm depends on them, so that the outcome does not depend
+            on who finishes first, and end where all that could be parents failed. Otherwise nobody ever waits: what
+            is complete is what there is, and before anything is, mutations of the ancestor that have no parent.
 
     Raises:
         ValueError: one line with the setting, what was received and what is allowed.
@@ -49,30 +54,38 @@ class EvolutionSettings:
     parents: int = 4
     seed: int = 0
     schedule: Schedule = "generational"
-    selection: Selection = "fitness"
+    selection: str | Selection = "fitness"
     population: int = 64
     tournament: int = 16
-    key: Callable[[Genotype], Hashable] = identity
+    fingerprint: Callable[[Genotype], Hashable] = by_genes
     controls: bool = False
+    strict: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("children", 1), ("parents", 1), ("seed", 0), ("population", 1), ("tournament", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: got {getattr(self, name)}, must be at least {least}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule: got {self.schedule!r}, must be one of {', '.join(SCHEDULES)}")
+        if self.schedule == "generational" and self.children % self.parents:
+            raise ValueError(
+                f"parents: got {self.parents}, must divide the {self.children} children of a generation "
+                "(steady-state: any number)"
+            )
+        strategy, shown = self.strategy, f"selection: got {self.selection!r}"
+        if self.schedule not in strategy.schedules:
+            raise ValueError(f"{shown} with schedule {self.schedule!r}, must be {' or '.join(strategy.schedules)}")
+        if strategy.needs_controls and not self.controls:
+            raise ValueError(f"{shown} without controls, must have them")
+
+    @cached_property
+    def strategy(self) -> Selection:
+        """The selection strategy."""
+        if isinstance(self.selection, Selection):
+            return self.selection
+        return find_selection(self.selection, population=self.population, tournament=self.tournament)
 
     @cached_property
     def distributions(self) -> dict[str, BaseDistribution]:
         """The values that each gene may have, for all trials to share."""
         return gene_distributions(self.space)
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("children", 1),
-            ("parents", 1),
-            ("seed", 0),
-            ("population", 1),
-            ("tournament", 1),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: got {getattr(self, name)}, must be at least {least}")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule: got {self.schedule!r}, must be one of {', '.join(SCHEDULES)}")
-        if self.selection not in SELECTIONS:
-            raise ValueError(f"selection: got {self.selection!r}, must be one of {', '.join(SELECTIONS)}")
-        if self.selection == "aging" and self.schedule != "steady-state":
-            raise ValueError(f"selection: got 'aging' with schedule {self.schedule!r}, must be 'steady-state'")

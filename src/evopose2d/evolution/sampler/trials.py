@@ -12,7 +12,7 @@ import optuna
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from evopose2d.evolution.sampler.genes import genotype_from_params, genotype_to_params
+from evopose2d.evolution.sampler.genes import GENE_NAMES, genotype_from_params, genotype_to_params
 from evopose2d.evolution.sampler.history import History
 from evopose2d.evolution.sampler.proposal import Proposal
 from evopose2d.evolution.sampler.record import Individual, Role, State
@@ -31,7 +31,7 @@ _STATES = {
 
 
 def attach(study: Study, number: int) -> optuna.Trial:
-    """Give the running trial of that number, to set attributes and to suggest what a kill left unsuggested.
+    """Return the running trial of that number, to set attributes and to suggest what a kill left unsuggested.
 
     Raises:
         KeyError: the study has no such trial.
@@ -72,7 +72,7 @@ def tell(study: Study, number: int, measurements: Mapping[str, float]) -> None:
 
 def read_history(study: Study, settings: EvolutionSettings) -> History:
     """Read a search from its study."""
-    history = History(key=settings.key)
+    history = History(fingerprint=settings.fingerprint)
     refresh(history, study, settings)
     return history
 
@@ -108,10 +108,12 @@ def _take_up(history: History, study: Study, trial: FrozenTrial, settings: Evolu
         history.record_without_genotype(trial.number, finished=trial.state.is_finished())
     else:
         history.record(individual)
+    if not trial.state.is_finished():
+        history.note_waiting(trial.number, waiting=trial.state is TrialState.WAITING)
 
 
 def _trial(study: Study, number: int) -> FrozenTrial:
-    """Give a trial as the storage holds it, not to be changed.
+    """Return a trial as the storage holds it, not to be changed.
 
     Raises:
         KeyError: the study has no such trial.
@@ -120,7 +122,7 @@ def _trial(study: Study, number: int) -> FrozenTrial:
 
 
 def proposal_trial(proposal: Proposal, settings: EvolutionSettings) -> FrozenTrial:
-    """Give the running trial that stores a proposal whole, with user attributes for dashboards to show."""
+    """Return the running trial that stores a proposal whole, with user attributes for dashboards to show."""
     return optuna.trial.create_trial(
         state=TrialState.RUNNING,
         params=genotype_to_params(proposal.genotype),
@@ -136,7 +138,7 @@ def proposal_trial(proposal: Proposal, settings: EvolutionSettings) -> FrozenTri
 
 
 def proposal_attribute(proposal: Proposal) -> dict[str, Any]:
-    """Give a proposal as the JSON value that a trial stores."""
+    """Return a proposal as the JSON value that a trial stores."""
     return {
         "generation": proposal.generation,
         "parent": proposal.parent,
@@ -151,12 +153,15 @@ def stored_genotype(trial: FrozenTrial) -> Genotype | None:
 
     Parameters win over the proposal, for some may have been fixed by hand.
     """
-    suggested = genotype_from_params(trial.params)
-    if suggested is not None:
-        return suggested
     proposed = trial.system_attrs.get(PROPOSAL_ATTRIBUTE)
     genes = {} if proposed is None else genotype_to_params(Genotype.from_lists(proposed["genotype"]))
-    return genotype_from_params({**genes, **trial.system_attrs.get("fixed_params", {}), **trial.params})
+    return genotype_from_params({**genes, **fixed_genes(trial)})
+
+
+def fixed_genes(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the genes that a trial has by hand or that have been suggested, by parameter name."""
+    given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    return {name: value for name, value in given.items() if name in GENE_NAMES}
 
 
 def _individual(trial: FrozenTrial, sign: float) -> Individual | None:
