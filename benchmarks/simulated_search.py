@@ -18,7 +18,7 @@ from benchmarks.simulated_training import SimulatedTraining
 from evopose2d.config.schema import Params
 from evopose2d.evolution.configuration import evolution_sampler
 from evopose2d.evolution.driver import Driver
-from evopose2d.evolution.engine import Lost, ParentWeights, Trained
+from evopose2d.evolution.engine import Lost, MachineState, ParentWeights, Trained
 from evopose2d.evolution.journal import open_study, study_in_memory
 from evopose2d.evolution.sampler import Individual
 from evopose2d.evolution.session import Session
@@ -128,6 +128,14 @@ class SimulatedEngine:
         self._clock = clock
         self._finished = finished
         self._events: list[tuple[float, int, IndividualResult]] = []
+
+    @property
+    def machines(self) -> list[MachineState]:
+        """The one machine."""
+        return [MachineState("simulated", self.slots, "used", "", (), 0)]
+
+    def give_up(self, number: int, error: str) -> None:
+        """Do nothing: no training hangs."""
 
     def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
         """Start to train an individual."""

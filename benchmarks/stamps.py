@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evopose2d.config.schema import Params
-from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
+from evopose2d.evolution.engine import Engine, Lost, MachineState, ParentWeights, Trained
 from evopose2d.evolution.individual import STEP, train_individual
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
 from evopose2d.evolution.store import SearchStore
@@ -120,6 +120,15 @@ class StampedEngine:
     def slots(self) -> int:
         """How many individuals can be trained at once."""
         return self._engine.slots
+
+    @property
+    def machines(self) -> list[MachineState]:
+        """The machines that are there."""
+        return self._engine.machines
+
+    def give_up(self, number: int, error: str) -> None:
+        """End an individual's training."""
+        self._engine.give_up(number, error)
 
     def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
         """Start to train an individual."""

@@ -41,3 +41,12 @@ class Interrupted(EvoPoseError):  # noqa: N818 - the user's wish, not an error
     """Work that the user stopped before its end, and that goes on where it stopped."""
 
     exit_status = 130
+
+
+class TimeLimit(Interrupted):
+    """Work that has used up the time that it was given, and that goes on where it stopped.
+
+    Its exit status is the system's for "temporary failure, try again", so that a scheduler's script can tell it.
+    """
+
+    exit_status = 75

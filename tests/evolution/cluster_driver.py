@@ -32,6 +32,8 @@ def main(folder: Path) -> None:
         params = make_params(mounted, f"evolve.ray_address='{cluster.address}'")
         spec = IndividualSpec(0, 0, None, "", Genotype.from_lists(params.evolve.ancestor), None, epochs=1, seed=0)
         with ray_workers(params, Reader()) as engine:
+            while not engine.slots:  # until the machine has told what it has installed
+                assert engine.wait(0.2) == []
             sys.stdout.write(f"{engine.slots} slots\n")
             mounted.unlink()
             engine.submit(spec, None)

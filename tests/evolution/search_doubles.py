@@ -15,7 +15,7 @@ from evopose2d.config.schema import Params
 from evopose2d.data.shards import RecordsInfo, write_info
 from evopose2d.errors import TrainingError
 from evopose2d.evolution.configuration import network_size
-from evopose2d.evolution.engine import Lost, ParentWeights, Trained
+from evopose2d.evolution.engine import Lost, MachineState, ParentWeights, Trained
 from evopose2d.evolution.journal import open_study
 from evopose2d.evolution.sampler import Individual, Role, read_history
 from evopose2d.evolution.search import evolution_sampler
@@ -144,12 +144,22 @@ class InlineEngine:
         self._trainer = trainer
         self._rng = np.random.default_rng(order_seed)
         self._tasks: list[tuple[IndividualSpec, bytes | None]] = []
+        self._given_up: list[Lost] = []
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         pass
+
+    @property
+    def machines(self) -> list[MachineState]:
+        running = tuple(spec.number for spec, _ in self._tasks)
+        return [MachineState("nowhere", self.slots, "used", "", running, 0)]
+
+    def give_up(self, number: int, error: str) -> None:
+        self._tasks = [task for task in self._tasks if task[0].number != number]
+        self._given_up.append(Lost(number, error))
 
     def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
         self.submitted.append(spec.number)
@@ -158,7 +168,8 @@ class InlineEngine:
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
         if not self._tasks:
-            return []
+            given_up, self._given_up = self._given_up, []
+            return given_up
         spec, weights = self._tasks.pop(int(self._rng.integers(len(self._tasks))))
         try:
             return [Trained(spec.number, *self._trainer(spec, self._params, weights))]

@@ -1,22 +1,26 @@
 """Individuals in Ray's worker processes, with a trainer that takes no time."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import pytest
 import ray
+from process_marks import wait_until_ended
 from ray.exceptions import RayTaskError
 from search_doubles import Trainer, make_params, pretend_to_train
 
 from evopose2d.errors import ConfigError, DataError, SearchError, TrainingError
 from evopose2d.evolution import ray_probe
 from evopose2d.evolution.engine import Fault, Lost, ParentWeights, Trained
-from evopose2d.evolution.ray_engine import RayEngine, _fitting
+from evopose2d.evolution.ray_engine import RayEngine, _Task
+from evopose2d.evolution.ray_machines import Machine
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.worker import work, worker_environment
 from evopose2d.evolution.workers import ray_workers
@@ -37,6 +41,21 @@ class Witness:
         return result, repr(seen).encode()
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """A trainer whose process stops at individual 0."""
+
+    notes: Path
+
+    def __call__(self, spec, params, parent_weights):
+        if spec.number == 0:
+            (self.notes / "scratch").write_text(tempfile.gettempdir())
+            (self.notes / "begun").write_text(str(os.getpid()))
+            (self.notes / "begun").rename(self.notes / "pid")
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return pretend_to_train(spec, params, parent_weights)
+
+
 @pytest.fixture
 def spec(tmp_path):
     genotype = Genotype.from_lists(make_params(tmp_path).evolve.ancestor)
@@ -46,7 +65,8 @@ def spec(tmp_path):
 @pytest.fixture
 def importable(monkeypatch):
     """Let workers import the stand-ins, and give them what a project run has in its environment."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.setenv("MLFLOW_RUN_ID", "of the driver")
 
 
@@ -105,6 +125,28 @@ def train_no_more(spec, params, parent_weights):
 
 
 @pytest.mark.slow
+def test_an_individual_that_is_given_up_makes_room(tmp_path, spec, importable):
+    """Its process may be stopped, and answer to nothing but SIGKILL."""
+    (tmp_path / "notes").mkdir()
+    with ray_workers(make_params(tmp_path, "evolve.workers=1"), Stopped(tmp_path / "notes")) as engine:
+        engine.submit(replace(spec, parent=0), None)
+        while not (tmp_path / "notes/pid").exists():
+            assert engine.wait(0.2) == []
+        (machine,) = engine.machines
+        assert (machine.host, machine.running) == (socket.gethostname(), (0,))
+        engine.give_up(0, "no progress for 5 min")
+        (lost,) = engine.wait(1.0)
+        assert (lost.number, lost.error, lost.fault) == (0, "no progress for 5 min", Fault.INDIVIDUAL)
+        wait_until_ended(int((tmp_path / "notes/pid").read_text()))
+        scratch = Path((tmp_path / "notes/scratch").read_text())
+        assert scratch.is_dir()
+        engine.submit(replace(spec, number=1, parent=0), None)
+        assert isinstance(outcomes(engine, 1)[1], Trained)
+    assert not scratch.exists()
+    assert not list(scratch.parents[1].glob(f"{scratch.parent.name[:13]}*"))
+
+
+@pytest.mark.slow
 def test_a_process_that_dies_is_told_from_a_machine_where_all_die(tmp_path, spec, importable, monkeypatch):
     with ray_workers(make_params(tmp_path), train_no_more) as engine:
         engine.submit(spec, None)
@@ -120,7 +162,8 @@ def test_a_process_that_dies_is_told_from_a_machine_where_all_die(tmp_path, spec
                 die()
 
         monkeypatch.setattr(ray_probe, "_do_nothing", die_if_new)
-        assert ray_probe.machines_without_processes() == [socket.gethostname()]
+        here = {ray.get_runtime_context().get_node_id(): socket.gethostname()}
+        assert ray_probe.hosts_without_processes(here) == [socket.gethostname()]
         engine.submit(spec, None)
         lost = outcomes(engine, 1)[0]
         assert lost.fault is Fault.MACHINE
@@ -133,7 +176,7 @@ def test_ray_that_cannot_start_is_told_in_one_line(tmp_path, spec, monkeypatch):
 
     monkeypatch.setattr(ray, "init", fail)
     with (
-        pytest.raises(SearchError, match=r"^Ray cannot start .*; is the disk of .* full\? The .* timed out during"),
+        pytest.raises(SearchError, match=r"^Ray cannot start on this machine: The .* timed out during"),
         ray_workers(make_params(tmp_path), Trainer(tmp_path)) as engine,
     ):
         engine.submit(spec, None)
@@ -172,7 +215,7 @@ def test_only_what_every_individual_would_fail_by_can_be_mended(tmp_path, monkey
     monkeypatch.setattr(ray, "get", fail)
     monkeypatch.setattr(ray, "wait", lambda references, **options: (references, []))
     engine = RayEngine(make_params(tmp_path), Trainer(tmp_path))
-    engine._running["reference"] = 5
+    engine._running["reference"] = _Task(5, Machine("node", "host", 1))
     (lost,) = engine.wait(0.0)
     assert (lost.number, lost.mendable) == (5, cause if mendable else None)
     assert str(cause) in lost.error
@@ -184,21 +227,6 @@ def test_a_cluster_that_is_not_there_is_named(tmp_path, spec):
         ray_workers(make_params(tmp_path, "evolve.ray_address='127.0.0.1:1'"), Trainer(tmp_path)) as engine,
     ):
         engine.submit(spec, None)
-
-
-@pytest.mark.parametrize(
-    ("resources", "demand", "fitting"),
-    [
-        ({"CPU": 8.0}, {"CPU": 2.0, "GPU": 0.0}, 4),
-        ({"CPU": 8.0, "GPU": 2.0}, {"CPU": 1.0, "GPU": 0.5}, 4),
-        ({"CPU": 2.0, "GPU": 8.0}, {"CPU": 1.0, "GPU": 1.0}, 2),
-        ({"CPU": 8.0}, {"CPU": 1.0, "GPU": 1.0}, 0),
-        ({"CPU": 1.0}, {"CPU": 0.1}, 10),
-        ({"CPU": 96.0, "TPU": 8.0}, {"CPU": 4.0, "TPU": 4.0}, 2),
-    ],
-)
-def test_how_many_individuals_fit_into_a_machine(resources, demand, fitting):
-    assert _fitting(resources, demand) == fitting
 
 
 def test_a_worker_takes_its_environment_before_it_trains(monkeypatch, tmp_path, spec):

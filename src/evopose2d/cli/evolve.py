@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.output import show
 from evopose2d.cli.results import best, next_steps, report
+from evopose2d.cli.status import status
 
 
 class _RunByDefault(TyperGroup):
@@ -52,3 +53,4 @@ def run(overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set
 
 evolve.command()(report)
 evolve.command()(best)
+evolve.command()(status)

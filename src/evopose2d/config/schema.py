@@ -214,6 +214,8 @@ class EvolveConfig:
     ray_address: str | None = _allowed()
     attempts: int = _allowed(minimum=1)
     tasks_per_worker: int = _allowed(minimum=1)
+    max_hours: float = _allowed(minimum=0.0)
+    hang_factor: float = _allowed(minimum=0.0)
     stopping: str = _allowed(choices=("none", "percentile"))
     stopping_percentile: float = _allowed(minimum=0.0, maximum=100.0)
     stopping_epochs: int = _allowed(minimum=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evopose2d.errors import DataError
-from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
+from evopose2d.evolution.engine import Engine, Lost, MachineState, ParentWeights, Trained
 from evopose2d.evolution.spec import IndividualSpec
 
 
@@ -30,6 +30,15 @@ class DataGuard:
     def slots(self) -> int:
         """As the engine's."""
         return self._engine.slots
+
+    @property
+    def machines(self) -> list[MachineState]:
+        """As the engine's."""
+        return self._engine.machines
+
+    def give_up(self, number: int, error: str) -> None:
+        """As the engine's."""
+        self._engine.give_up(number, error)
 
     def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
         """Start to train an individual.

@@ -64,6 +64,27 @@ class Lost:
     fault: Fault = Fault.INDIVIDUAL
 
 
+@dataclass(frozen=True)
+class MachineState:
+    """A machine at a moment.
+
+    Attributes:
+        host: its name.
+        room: how many individuals it can train at once.
+        standing: ``new`` (it is being asked what it has installed), ``used`` or ``left out``.
+        reason: why it is left out.
+        running: numbers of the individuals that it trains.
+        trained: how many it has trained since the driver started.
+    """
+
+    host: str
+    room: int
+    standing: str
+    reason: str
+    running: tuple[int, ...]
+    trained: int
+
+
 class Engine(Protocol):
     """Trains individuals, several at once, each in a process of its own."""
 
@@ -73,6 +94,13 @@ class Engine(Protocol):
 
     def submit(self, spec: IndividualSpec, parent: "ParentWeights | None") -> None:
         """Start to train an individual."""
+
+    @property
+    def machines(self) -> list[MachineState]:
+        """The machines that are there at the moment."""
+
+    def give_up(self, number: int, error: str) -> None:
+        """End an individual's training; ``wait`` returns it as lost by ``error``."""
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
         """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds."""

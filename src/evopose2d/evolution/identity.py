@@ -37,6 +37,8 @@ _FREE = (
             "ray_address",
             "attempts",
             "tasks_per_worker",
+            "max_hours",
+            "hang_factor",
             "cache_megabytes",
         )
     )

@@ -1,48 +1,55 @@
 """Individuals as Ray tasks: in processes of this machine, or of a cluster."""
 
 import logging
-import math
-import signal
-import socket
-import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import ray
 import ray._private.worker
 from ray.exceptions import RayError, WorkerCrashedError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from evopose2d.config.schema import EvolveConfig, Params
-from evopose2d.errors import ConfigError, SearchError
+from evopose2d.config.schema import Params
+from evopose2d.errors import ConfigError, EvoPoseError, SearchError
 from evopose2d.evolution.configuration import with_absolute_paths
-from evopose2d.evolution.engine import Lost, ParentWeights, Trained, Trainer
+from evopose2d.evolution.engine import Fault, Lost, MachineState, ParentWeights, Trained, Trainer
 from evopose2d.evolution.individual import train_individual
-from evopose2d.evolution.ray_outcomes import lost, one_line, ray_ended
-from evopose2d.evolution.ray_probe import machines_without_processes
+from evopose2d.evolution.ray_connection import start_ray
+from evopose2d.evolution.ray_data import offer_data
+from evopose2d.evolution.ray_machines import Machine, Machines, demand
+from evopose2d.evolution.ray_monitor import RayMonitor, answers_at, answers_in
+from evopose2d.evolution.ray_outcomes import is_suspect, lost, ray_ended, unfit
+from evopose2d.evolution.ray_probe import JoinProbes, hosts_without_processes, on_node
 from evopose2d.evolution.reaper import ProcessReaper
-from evopose2d.evolution.shipping import DataManifest, FileServer, data_files, manifest_of
+from evopose2d.evolution.scratch import driver_scratch, search_key
 from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.worker import work, worker_environment
+from evopose2d.evolution.worker import WorkerPlace, end_worker, work, worker_environment
 
 logger = logging.getLogger(__name__)
 
-_OBJECT_STORE_BYTES = 256 * 1024**2  # weights in transit; Ray moves to disk what goes beyond
 _PARENTS_KEPT = 8  # whose weights stay in Ray's object store
-_SLOTS_SECONDS = 10.0  # for which a count of a cluster's slots holds
-_JOIN_SECONDS = 10.0
 _NEEDED = ("gcs_server", "raylet")
+_GCS_PATIENCE = 10.0  # seconds in which one that is restarted, as with Redis, comes back
+
+
+@dataclass(frozen=True)
+class _Task:
+    """An individual that is being trained on a machine."""
+
+    number: int
+    machine: Machine
 
 
 class RayEngine:
     """Trains individuals through Ray; leave it to end what it started.
+
+    Each individual goes to a machine that this engine chooses, so it knows who trains where: what was on a machine that
+    is gone is given up as soon as the cluster says so, and a machine that cannot train gets no more.
 
     Args:
         params: the search's settings; on a cluster, machines without the data fetch them from this one.
@@ -53,12 +60,16 @@ class RayEngine:
         self._evolve = params.evolve
         self._trainer = trainer
         self._params = with_absolute_paths(params)
-        self._running: dict[Any, int] = {}
+        self._alone = params.evolve.ray_address is None
+        self._running: dict[Any, _Task] = {}
+        self._given_up: list[Trained | Lost] = []
         self._parents: OrderedDict[int, Any] = OrderedDict()
         self._task: Any = None
         self._shared: tuple[Any, Any] = (None, None)
-        self._slots = 0
-        self._slots_until = -math.inf
+        self._machines = Machines(params.evolve)
+        self._monitor: RayMonitor | None = None
+        self._probes: JoinProbes | None = None
+        self._place = WorkerPlace(None, search_key(Path(params.evolve.root)))
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -74,28 +85,54 @@ class RayEngine:
         if self._task is not None:
             return
         logger.info("starting workers")
-        self._exit.enter_context(ProcessReaper())
-        _start(self._evolve)
+        scratch = self._exit.enter_context(driver_scratch(Path(self._evolve.root)))
+        self._exit.enter_context(ProcessReaper(scratch))
+        start_ray(self._evolve.ray_address, scratch)
         self._exit.callback(ray.shutdown)
+        if self._alone:
+            self._place = WorkerPlace(str(scratch), self._place.search)
         devices = {
             "num_gpus": self._evolve.gpus,
             "resources": {"TPU": self._evolve.tpus} if self._evolve.tpus else None,
             "max_retries": 0,
         }
-        self._task = ray.remote(num_cpus=self._evolve.cpus, max_calls=self._evolve.tasks_per_worker, **devices)(work)
-        offered = None if self._evolve.ray_address is None else _offer_data(self._params)
+        offered = None if self._alone else offer_data(self._params)
         self._shared = (ray.put(self._params), ray.put(offered))
+        self._meet_machines()
+        self._task = ray.remote(num_cpus=self._evolve.cpus, max_calls=self._evolve.tasks_per_worker, **devices)(work)
         self._check_room()
+
+    def _meet_machines(self) -> None:
+        if self._alone:
+            for machine in self._machines.update(ray.nodes())[0]:
+                self._machines.admit(machine.node)  # it runs what runs here
+            return
+        node = ray._private.worker._global_node
+        host, _, port = node.gcs_address.rpartition(":")
+        raylet = node.raylet_socket_name
+        present = {
+            "raylet": (lambda: answers_in(raylet), 0.0),
+            "GCS": (lambda: answers_at(host.strip("[]"), int(port)), _GCS_PATIENCE),
+        }
+        self._probes = JoinProbes([self._trainer.__module__] if hasattr(self._trainer, "__module__") else [])
+        self._monitor = self._exit.enter_context(RayMonitor(present, ray.nodes))
+        self._follow_machines()
 
     @property
     def slots(self) -> int:
         """How many individuals can be trained at once: as many as their resources fit into the machines."""
         self._connect()
-        if time.monotonic() > self._slots_until:
-            room = sum(_fitting(node["Resources"], _demand(self._evolve)) for node in ray.nodes() if node["Alive"])
-            self._slots = min(room, self._evolve.workers) if self._evolve.workers else room
-            self._slots_until = time.monotonic() + _SLOTS_SECONDS
-        return self._slots
+        return self._machines.room
+
+    @property
+    def machines(self) -> list[MachineState]:
+        """The machines that are there."""
+        return [
+            MachineState(
+                each.host, each.room, each.standing.value, each.reason, tuple(sorted(each.running)), each.trained
+            )
+            for each in self._machines
+        ]
 
     def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
         """Start to train an individual.
@@ -106,17 +143,25 @@ class RayEngine:
         self._connect()
         weights = None if parent is None else self._parent_weights(parent)
         params, offered = self._shared
+        machine = self._machines.place(spec.number)
         environment = worker_environment(self._evolve.threads)
-        reference = self._task.remote(self._trainer, spec, params, weights, environment, offered)
-        self._running[reference] = spec.number
+        reference = self._task.options(scheduling_strategy=on_node(machine.node)).remote(
+            self._trainer, spec, params, weights, environment, offered, self._place
+        )
+        self._running[reference] = _Task(spec.number, machine)
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
         """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds.
 
         Raises:
-            SearchError: Ray has ended on this machine. It would end this process without a word, some time later.
+            SearchError: Ray has ended, which would end this process without a word some time later; or no machine of
+                the cluster can run the project.
         """
         self._check_ray()
+        self._follow_machines()
+        if self._given_up:
+            given_up, self._given_up = self._given_up, []
+            return given_up
         if not self._running:
             time.sleep(timeout)
             return []
@@ -124,23 +169,93 @@ class RayEngine:
         ready, _ = ray.wait(references, num_returns=1, timeout=timeout, fetch_local=False)
         if ready:
             ready, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
-        probe = cache(machines_without_processes)  # starts processes everywhere: once for all that have died by now
-        return [self._collect(reference, probe) for reference in ready]
+        barren: dict[str, list[str]] = {}  # starts a process: once a machine for all that have died by now
+        return [self._collect(reference, barren) for reference in ready]
+
+    def give_up(self, number: int, error: str) -> None:
+        """End an individual's training, which counts as a failed attempt; its machine gets a fresh worker."""
+        for reference, task in self._running.items():
+            if task.number == number:
+                ending = ray.remote(num_cpus=0, max_retries=0)(end_worker)
+                ending.options(scheduling_strategy=on_node(task.machine.node)).remote(self._place, number)
+                del self._running[reference]
+                self._note_failure(task, error, suspect=True)
+                self._given_up.append(Lost(number, error))
+                return
 
     def _check_ray(self) -> None:
+        if self._monitor is not None and self._monitor.ended:
+            raise ray_ended(self._monitor.ended)
         node = ray._private.worker._global_node
         for name, _ in [] if node is None else node.dead_processes():
             if name in _NEEDED:
                 raise ray_ended(name)
 
-    def _collect(self, reference: Any, probe: Callable[[], list[str]]) -> Trained | Lost:  # noqa: ANN401 - Ray's
-        number = self._running.pop(reference)
+    def _follow_machines(self) -> None:
+        """Ask machines that have joined what they are, and give up what was on those that are gone."""
+        if self._monitor is None or self._probes is None:
+            return
+        joined, gone = self._machines.update(self._monitor.nodes)
+        for machine in joined:
+            self._probes.ask(machine.node)
+        for machine in gone:
+            logger.warning("%s has left the cluster", machine.host)
+            self._give_up_departed(machine)
+        for node, reason in self._probes.answers().items():
+            if reason:
+                self._leave_out(node, reason)
+            else:
+                self._machines.admit(node)
+        if not self._running and self._machines.hopeless:
+            raise self._no_machine()
+
+    def _give_up_departed(self, machine: Machine) -> None:
+        for reference, task in [*self._running.items()]:
+            if task.machine is machine:
+                del self._running[reference]
+                error = f"its machine {machine.host} is gone"
+                self._given_up.append(Lost(task.number, error, fault=Fault.DEPARTURE))
+
+    def _collect(self, reference: Any, barren: dict[str, list[str]]) -> Trained | Lost:  # noqa: ANN401 - Ray's
+        task = self._running.pop(reference)
+        machine = task.machine
         try:
             result, weights = ray.get(reference)
         except RayError as error:
-            barren = probe() if isinstance(error, WorkerCrashedError) else []
-            return lost(number, error, alone=self._evolve.ray_address is None, barren=barren)
-        return Trained(number, result, weights)
+            if isinstance(error, WorkerCrashedError) and machine.node not in barren:
+                barren[machine.node] = hosts_without_processes({machine.node: machine.host})
+            return self._failed(task, error, barren.get(machine.node, []))
+        self._machines.succeeded(task.number, machine)
+        return Trained(task.number, result, weights)
+
+    def _failed(self, task: _Task, error: RayError, barren: list[str]) -> Lost:
+        barren = barren if isinstance(error, WorkerCrashedError) else []
+        outcome = lost(task.number, error, alone=self._alone, barren=barren)
+        reason = "" if self._alone and barren else unfit(error, outcome, barren)
+        if not reason:
+            self._note_failure(task, outcome.error, suspect=is_suspect(error) and outcome.fault is not Fault.DEPARTURE)
+            return outcome
+        self._machines.failed(task.number, task.machine, suspect=False)
+        if self._alone:
+            return replace(outcome, mendable=outcome.mendable or SearchError(f"this machine {reason}"))
+        self._leave_out(task.machine.node, reason)
+        error = f"{task.machine.host}: {outcome.error}"
+        hopeless = self._no_machine() if self._machines.hopeless else None
+        return replace(outcome, error=error, mendable=hopeless, fault=Fault.DEPARTURE)
+
+    def _note_failure(self, task: _Task, error: str, *, suspect: bool) -> None:
+        if self._machines.failed(task.number, task.machine, suspect=suspect) and not self._alone:
+            count = len(task.machine.failed)
+            self._leave_out(task.machine.node, f"failed {count} individuals in a row, the last by: {error}")
+
+    def _leave_out(self, node: str, reason: str) -> None:
+        machine = self._machines.leave_out(node, reason)
+        if machine is not None:
+            logger.warning("%s is left out: %s", machine.host, reason)
+
+    def _no_machine(self) -> EvoPoseError:
+        reasons = "; ".join(f"{each.host}: {each.reason}" for each in self._machines.hopeless)
+        return SearchError(f"no machine of the cluster can train individuals: {reasons}")
 
     def _parent_weights(self, parent: ParentWeights) -> Any:  # noqa: ANN401 - Ray's reference
         """Put a parent's weights into Ray once for all of its children."""
@@ -159,99 +274,14 @@ class RayEngine:
 
     def _check_room(self) -> None:
         """Refuse what can never run here; a cluster may still grow."""
-        if ray.cluster_resources().get("GPU", 0) and not self._evolve.gpus:
+        available: Mapping[str, float] = ray.cluster_resources()
+        if available.get("GPU", 0) and not self._evolve.gpus:
             logger.warning("individuals train on CPUs, although there are GPUs: set evolve.gpus to use them")
-        if self.slots:
+        if list(self._machines):
             return
-        available = ray.cluster_resources()
-        for name, (resource, amount) in zip(("cpus", "gpus", "tpus"), _demand(self._evolve).items(), strict=False):
+        for name, (resource, amount) in zip(("cpus", "gpus", "tpus"), demand(self._evolve).items(), strict=False):
             if available.get(resource, 0) < amount:
                 message = f"evolve.{name}: got {amount:g}, but there are only {available.get(resource, 0):g} here"
-                if self._evolve.ray_address is None:
+                if self._alone:
                     raise ConfigError(message)
                 logger.warning("%s; waiting for machines to join the cluster", message)
-
-
-def _start(evolve: EvolveConfig) -> None:
-    # Ray would exit at once on SIGTERM; the search stops between two steps.
-    handler = signal.getsignal(signal.SIGTERM)
-    if evolve.ray_address is None:
-        _start_alone()
-    else:
-        _join(evolve.ray_address)
-    # Ray prints on standard output when a worker dies, in many lines; the driver says so in one.
-    ray._private.worker._worker_logs_enabled = False
-    signal.signal(signal.SIGTERM, handler)
-
-
-def _start_alone() -> None:
-    """Start Ray on this machine.
-
-    Raises:
-        SearchError: it does not start.
-    """
-    try:
-        ray.init(
-            address="local",
-            object_store_memory=_OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            _node_ip_address="127.0.0.1",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    except Exception as error:  # noqa: BLE001 - Ray raises no narrower one
-        raise SearchError(
-            f"Ray cannot start on this machine; is the disk of {tempfile.gettempdir()} full? {one_line(str(error))}"
-        ) from None
-
-
-def _join(address: str) -> None:
-    """Join a cluster.
-
-    Raises:
-        SearchError: it is not there. Ray itself would try for ten minutes.
-    """
-    try:
-        place = urlsplit(address if "://" in address else f"//{address}")
-        if place.hostname is not None and place.port is not None:
-            socket.create_connection((place.hostname, place.port), timeout=_JOIN_SECONDS).close()
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise SearchError(f"evolve.ray_address: cannot join {address}: {one_line(str(error))}") from None
-
-
-def _offer_data(params: Params) -> DataManifest:
-    """Let the cluster's machines read the search's data from this one."""
-    files = data_files(params)
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    server = ray.remote(num_cpus=0, max_restarts=-1)(FileServer).options(scheduling_strategy=here).remote(files)
-    return manifest_of(files, RemoteRead(server))
-
-
-@dataclass(frozen=True)
-class RemoteRead:
-    """Reads a file through the actor on the driver's machine.
-
-    Attributes:
-        server: handle of a ``FileServer``.
-    """
-
-    server: Any
-
-    def __call__(self, name: str, start: int, size: int) -> bytes:
-        """Give at most ``size`` bytes of a file, from ``start`` on."""
-        content: bytes = ray.get(self.server.read.remote(name, start, size))
-        return content
-
-
-def _demand(evolve: EvolveConfig) -> dict[str, float]:
-    return {"CPU": evolve.cpus, "GPU": evolve.gpus, "TPU": evolve.tpus}
-
-
-def _fitting(resources: Mapping[str, float], demand: Mapping[str, float]) -> int:
-    """Count how many individuals fit into a machine.
-
-    Fractions are counted in ten-thousandths, as Ray does: 0.1 fits ten times into 1.
-    """
-    units = {name: round(amount * 10_000) for name, amount in demand.items() if amount > 0}
-    return min(round(resources.get(name, 0) * 10_000) // amount for name, amount in units.items())

@@ -6,9 +6,11 @@ and a search that is resumed at once would compete with them.
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -23,18 +25,28 @@ class ProcessReaper:
 
     What is started between entering and leaving inherits the mark by its environment.
 
+    Args:
+        folder: removed once nothing is left that carries the mark.
+
     Attributes:
         mark: value of the environment variable that the processes carry.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self.mark = uuid.uuid4().hex
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         # Its own session, so that Ctrl-C does not reach it. It reads the end of a pipe that this process holds:
         # however this process dies, the system closes it.
-        command = [sys.executable, "-m", "evopose2d.evolution.reaper", self.mark]
+        command = [
+            sys.executable,
+            "-m",
+            "evopose2d.evolution.reaper",
+            self.mark,
+            *([] if self._folder is None else [str(self._folder)]),
+        ]
         # A copy of the environment: another thread that sets a variable moves the environment of this process while
         # the new one's is read from it, which then does not start (EFAULT).
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ.copy(), start_new_session=True)
@@ -67,11 +79,13 @@ def main() -> None:
     for _ in range(_ROUNDS):  # one that is about to die may just have started another
         left = marked_processes(sys.argv[1])
         if not left:
-            return
+            break
         for process in left:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(left, timeout=1)
+    for folder in sys.argv[2:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ from evopose2d.evolution.identity import check_identity, data_identity, search_i
 from evopose2d.evolution.initial_weights import find_initial_weights
 from evopose2d.evolution.journal import open_study
 from evopose2d.evolution.lock import driver_lock
-from evopose2d.evolution.progress import live_table
+from evopose2d.evolution.progress import Status, live_table
 from evopose2d.evolution.sampler import History, Individual, gain, select
 from evopose2d.evolution.session import Session
 from evopose2d.evolution.shipping import data_files
 from evopose2d.evolution.signals import stop_on_signals
 from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.supervision import supervised
 from evopose2d.evolution.tracker import BackgroundTracking, Tracker
 from evopose2d.evolution.workers import ray_workers
 
@@ -76,12 +77,18 @@ def run(
             _ = (
                 workers.slots
             )  # where nothing can ever train, no search is begun that other settings could not go on with
+        watched = stack.enter_context(supervised(workers, params.evolve, files.root))
         initial = find_initial_weights(params)
         check_identity(files.identity_path, search_identity(params, records, initial))
         study = open_study(files.journal_path, sampler)
-        show = stack.enter_context(live_table(Console(stderr=True)))
+        table = stack.enter_context(live_table(Console(stderr=True)))
+
+        def show(status: Status) -> None:
+            table(status)
+            watched.show(status)
+
         start = None if initial is None else ParentWeights(INITIAL, initial.path)
-        session = Session(files, workers, tracking, stop, show, initial=start)
+        session = Session(files, watched, tracking, stop, show, initial=start)
         individuals = Driver(params, study, sampler, session).run()
         Finals(params, individuals, session).run()
     return best_rows(params, individuals.values(), keypoints)

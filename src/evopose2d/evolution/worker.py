@@ -1,12 +1,19 @@
 """What runs in a worker process around the training of an individual."""
 
+import contextlib
 import os
+import signal
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from evopose2d.config.schema import Params
 from evopose2d.evolution.engine import Trainer
+from evopose2d.evolution.scratch import enter_worker_scratch, worker_of
 from evopose2d.evolution.shipping import DataManifest, localise
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
 
@@ -17,6 +24,19 @@ if TYPE_CHECKING:
 # MLflow would take an individual's training for the run that the project was started in.
 _NOT_INHERITED = ("MLFLOW_RUN_ID",)
 _INHERITED = ("KERAS_BACKEND",)
+
+
+@dataclass(frozen=True)
+class WorkerPlace:
+    """Where workers of a search keep their temporary files.
+
+    Attributes:
+        folder: where they make folders of their own; None for the machine's own place for temporary files.
+        search: key of the search.
+    """
+
+    folder: str | None
+    search: str
 
 
 def worker_environment(threads: int) -> dict[str, str]:
@@ -70,6 +90,7 @@ def work(
     parent_weights: bytes | None,
     environment: Mapping[str, str],
     offered: DataManifest | None = None,
+    place: WorkerPlace | None = None,
 ) -> tuple[IndividualResult, bytes]:
     """Train an individual in this process.
 
@@ -80,8 +101,21 @@ def work(
         parent_weights: as the trainer takes them.
         environment: variables of this process, set before anything numeric is imported.
         offered: the data, for machines that do not have them; None where all share the driver's disk.
+        place: where its temporary files go; None where they go is left to the system.
     """
     os.environ.update(environment)
     for name in _NOT_INHERITED:
         os.environ.pop(name, None)
+    if place is not None:
+        enter_worker_scratch(None if place.folder is None else Path(place.folder), place.search, spec.number)
     return trainer(spec, params if offered is None else localise(params, offered), parent_weights)
+
+
+def end_worker(place: WorkerPlace, number: int) -> None:
+    """Kill the process on this machine that trains an individual: it may be stopped, and answer to nothing else."""
+    pid = worker_of(None if place.folder is None else Path(place.folder), place.search, number)
+    if pid is not None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::"):
+                process.send_signal(signal.SIGKILL)

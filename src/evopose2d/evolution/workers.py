@@ -1,6 +1,7 @@
 """Open the engine that trains a search's individuals."""
 
 import os
+import secrets
 from contextlib import AbstractContextManager
 
 from evopose2d.config.schema import EvolveConfig, Params
@@ -29,3 +30,10 @@ def _set_environment(evolve: EvolveConfig) -> None:
     if evolve.ray_address is None:
         # Where clusters are off, Ray listens on the loopback address alone; otherwise on all, for anyone.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        # Other users of this machine reach the loopback too, but not this token. Ray asks for one where nothing else is
+        # said, and would keep it in the home folder, which may not be writable.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    else:
+        # A machine that vanishes without a word closes no connection: Ray would ask after five minutes.
+        os.environ.setdefault("RAY_grpc_client_keepalive_time_ms", "20000")
+        os.environ.setdefault("RAY_grpc_client_keepalive_timeout_ms", "10000")
