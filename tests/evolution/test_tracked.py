@@ -241,7 +241,7 @@ def test_a_server_that_does_not_answer_is_left_alone_for_a_while(params, tmp_pat
     for number in range(4):
         recorder.finished(store.read_result(number), store.folder(number))
     assert len(calls) == 1
-    assert recorder.missing == [0, 1, 2, 3]
+    assert recorder.missing == [("individual", number) for number in range(4)]
 
 
 def test_a_server_that_hangs_is_waited_for_once_at_the_end(params, tmp_path, monkeypatch, caplog):

@@ -1,7 +1,8 @@
 """The search's subcommands."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -31,9 +32,23 @@ evolve = typer.Typer(
 
 
 @evolve.command()
-def run(overrides: Overrides = None, params: ParamsFile = PARAMS_FILE, more: Set = "", as_json: AsJson = False) -> None:
+def run(
+    overrides: Overrides = None,
+    params: ParamsFile = PARAMS_FILE,
+    more: Set = "",
+    as_json: AsJson = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Train nothing: time a few steps, and say what the search would take.")
+    ] = False,
+) -> None:
     """Run the search, or go on with it where it stopped."""
     settings = load_settings(params, overrides, more)
+    if plan:
+        from evopose2d.evolution.plan import plan_search
+
+        planned = plan_search(settings)
+        show(asdict(planned) if as_json else planned.rows(), title="the search would take", as_json=as_json)
+        return
     from evopose2d.evolution import tracked
     from evopose2d.evolution.preparation import bring_data_up_to_date
 

@@ -103,7 +103,7 @@ def inspect_births(params: Params, parent: Parent, *, per_kind: int, train: bool
 def _loss_of(params: Params, parent: Parent) -> float:
     from evopose2d.weights import load_weights
 
-    network = _Network(params, parent.genotype)
+    network = BuiltNetwork(params, parent.genotype)
     load_weights(network.model.network, parent.weights)
     return network.val_loss()
 
@@ -113,7 +113,7 @@ def _losses_at_birth(params: Params, parent: Parent, child: Genotype) -> dict[st
     from evopose2d.inheritance.inspection import as_born
     from evopose2d.weights import read_arrays
 
-    network = _Network(params, child)
+    network = BuiltNetwork(params, child)
     spec, parent_spec = (network_spec(params.model, each, network.keypoints) for each in (child, parent.genotype))
     born = as_born(network.model.network, spec, parent_spec, read_arrays(parent.weights))
     losses = {rule: network.val_loss() for rule, _ in born}
@@ -138,7 +138,7 @@ def _child_spec(params: Params, parent: Parent, child: Genotype) -> IndividualSp
     return individual_spec(params.evolve, Individual(1, 1, 0, child, State.RUNNING), ancestor)
 
 
-class _Network:
+class BuiltNetwork:
     """A network of the search, built with random weights, and judged as its individuals are."""
 
     def __init__(self, params: Params, genotype: Genotype) -> None:
@@ -154,4 +154,5 @@ class _Network:
         self._validate = training_task(settings, records, self.model, accelerator).validate
 
     def val_loss(self) -> float:
+        """Return the network's loss over the val people."""
         return self._validate()[0]

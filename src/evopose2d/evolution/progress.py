@@ -130,6 +130,10 @@ class TimeLeft:
         if result is not None:
             self._seconds_per_epoch = result.seconds / len(result.epochs)
 
+    def learn_pace(self, seconds_per_epoch: float) -> None:
+        """Note how long an epoch takes."""
+        self._seconds_per_epoch = seconds_per_epoch
+
     def seconds(self, individuals: Population, spent: Sequence[float], slots: int) -> float | None:
         """Estimate the seconds to the search's end; None before anything was learnt.
 
