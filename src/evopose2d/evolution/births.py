@@ -36,7 +36,7 @@ class Parent:
 
 
 def parent_of_search(params: Params, number: int) -> Parent:
-    """Give a trained individual of the search in ``evolve.root``.
+    """Return a trained individual of the search in ``evolve.root``.
 
     Raises:
         SearchError: the search has no such individual, or it has not been trained.
@@ -51,7 +51,7 @@ def parent_of_search(params: Params, number: int) -> Parent:
 
 
 def parent_of_file(params: Params, weights: Path) -> Parent:
-    """Give the network of ``model.genotype`` with the weights of a file.
+    """Return the network of ``model.genotype`` with the weights of a file.
 
     Raises:
         ConfigError: the genotype lies outside the search space.

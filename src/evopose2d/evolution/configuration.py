@@ -167,7 +167,7 @@ def individual_spec(
 
 
 def individual_params(params: Params, spec: IndividualSpec) -> Params:
-    """Give the settings that an individual is trained with: the search's, else those of the full training."""
+    """Return the settings that an individual is trained with: the search's, else those of the full training."""
     evolve, full = params.evolve, params.train
     train = TrainConfig(
         seed=spec.seed,
@@ -198,7 +198,7 @@ def individual_params(params: Params, spec: IndividualSpec) -> Params:
 
 
 def with_absolute_paths(params: Params) -> Params:
-    """Give the settings with the data's folders absolute, for workers that run in a folder of their own.
+    """Return the settings with the data's folders absolute, for workers that run in a folder of their own.
 
     Addresses such as ``gs://...`` stay as they are.
     """
@@ -223,7 +223,7 @@ def _check_resources(params: Params) -> None:
 
 
 def _strided_counts(space: SearchSpace) -> set[int]:
-    """Give every number of strided blocks that mutations can reach."""
+    """Return every number of strided blocks that mutations can reach."""
     fixed = sum(block.stride == 2 for index, block in enumerate(space.ancestor.blocks) if not space.may_stride(index))
     least = max(space.strided[0], fixed)
     greatest = min(space.strided[1], fixed + space.stride_blocks)

@@ -110,7 +110,7 @@ def _train(
 def _initialise(
     network: "keras.Model", spec: IndividualSpec, params: Params, weights: bytes, keypoints: int, folder: Path
 ) -> None:
-    """Give a newly built network the weights that it starts from: its parent's, or what the ancestor starts from."""
+    """Set the weights that a newly built network starts from: its parent's, or what the ancestor starts from."""
     from evopose2d.inheritance import inherit_into
     from evopose2d.stages.initial_weights import take
     from evopose2d.weights.imagenet import imagenet_arrays

@@ -29,7 +29,7 @@ class Node:
 
 
 def ancestry(individuals: Iterable[Individual], number: int) -> list[Individual]:
-    """Give an individual's line of descent, from the first ancestor to the individual itself.
+    """Return an individual's line of descent, from the first ancestor to the individual itself.
 
     Raises:
         SearchError: the individual, or one of its line, is not among ``individuals``.
@@ -68,7 +68,7 @@ def tree_layout(individuals: Iterable[Individual]) -> list[Node]:
 
 
 def pareto_numbers(individuals: Iterable[Individual]) -> frozenset[int]:
-    """Give the numbers of those that none beats in validation loss and parameters both.
+    """Return the numbers of those that none beats in validation loss and parameters both.
 
     Individuals that are not complete, or lack one of the two, do not take part, nor do controls.
     """
@@ -87,7 +87,7 @@ def pareto_numbers(individuals: Iterable[Individual]) -> frozenset[int]:
 
 
 def population_table(individuals: Iterable[Individual]) -> list[dict[str, Any]]:
-    """Give a row for each individual, by number.
+    """Return a row for each individual, by number.
 
     Returns:
         Rows of number, generation, parent, mutation (in words; empty without a known parent), role, state, fitness,

@@ -199,7 +199,7 @@ class SearchRecorder:
             self._generation_shown = done
 
     def _course(self, archive: SearchArchive) -> list[Measurement]:
-        """Give the search's figures by generation, as of when the generation's last individual was finished."""
+        """Return the search's figures by generation, as of when the generation's last individual was finished."""
         ended = {number: self._ended(number) for number in archive.results}
         return [
             Measurement(name, value, generation, max((ended[each] for each in numbers if each in ended), default=0.0))

@@ -31,7 +31,7 @@ def run_of_result(
         store: the search directory, for the weights and for when the result was written.
         result: of the individual.
         total: individuals of the search, for names of one length.
-        link: gives a link to another individual's run.
+        link: returns a link to another individual's run.
         folder: an empty folder; files that are made for the run are written there.
     """
     ended = store.result_path(result.number).stat().st_mtime

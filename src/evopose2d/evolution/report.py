@@ -53,12 +53,12 @@ def write_report(archive: SearchArchive, folder: Path) -> list[Path]:
 
 
 def population_rows(archive: SearchArchive) -> list[dict[str, Any]]:
-    """Give a row for each individual, by number; what is not known of one is None."""
+    """Return a row for each individual, by number; what is not known of one is None."""
     return [_row(row, archive) for row in population_table(archive.individuals)]
 
 
 def best_rows(archive: SearchArchive, count: int) -> list[dict[str, Any]]:
-    """Give the rows of the best individuals, best first, as the search's selection ranks them."""
+    """Return the rows of the best individuals, best first, as the search's selection ranks them."""
     rows = {row["number"]: row for row in population_rows(archive)}
     return [rows[each.number] for each in archive.best(count)]
 
@@ -86,7 +86,7 @@ def final_rows(archive: SearchArchive) -> list[dict[str, Any]]:
 
 
 def summary(archive: SearchArchive) -> str:
-    """Tell in Markdown how far the search has come, who is best, and how to train it in full."""
+    """Describe in Markdown how far the search has come, who is best, and how to train it in full."""
     done, failed = len(archive.finished), sum(each.state is State.FAILED for each in archive.individuals)
     seconds = sum(result.seconds for result in archive.results.values())
     lines = [
@@ -122,7 +122,7 @@ class GenerationProgress(NamedTuple):
 
 
 def progress(archive: SearchArchive) -> list[GenerationProgress]:
-    """Tell how far the search had come, generation by generation, as far as they are finished."""
+    """Return how far the search had come, generation by generation, as far as they are finished."""
     points: list[GenerationProgress] = []
     so_far: list[Individual] = []
     for generation, members in enumerate(archive.generations_done()):

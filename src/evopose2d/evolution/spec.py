@@ -101,13 +101,13 @@ class IndividualResult:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON value with all attributes, and ``val_loss`` and ``ap`` besides."""
+        """Return a JSON value with all attributes, and ``val_loss`` and ``ap`` besides."""
         genotype = self.genotype.to_lists()
         return asdict(self) | {"genotype": genotype, "val_loss": self.val_loss, "ap": self.ap}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read what ``to_json`` gave.
+        """Read what ``to_json`` returned.
 
         Raises:
             ValueError, TypeError, KeyError: the value is not one of those.
@@ -150,18 +150,18 @@ class IndividualFailure:
 
     @classmethod
     def of(cls, spec: IndividualSpec, attempts: int, error: str, details: str) -> Self:
-        """Give the failure of a spec's individual."""
+        """Return the failure of a spec's individual."""
         return cls(
             spec.number, spec.generation, spec.parent, spec.mutation, spec.genotype, attempts, error, details, spec.role
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON value with all attributes."""
+        """Return a JSON value with all attributes."""
         return asdict(self) | {"genotype": self.genotype.to_lists()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read what ``to_json`` gave.
+        """Read what ``to_json`` returned.
 
         Raises:
             ValueError, TypeError, KeyError: the value is not one of those.

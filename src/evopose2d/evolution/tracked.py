@@ -70,7 +70,7 @@ def run(params: Params, **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as searc
 
 
 def pages(runs: SearchRuns | None) -> tuple[str | None, list[str]]:
-    """Give the command that serves a search's pages, where one is needed, and their addresses."""
+    """Return the command that serves a search's pages, where one is needed, and their addresses."""
     if runs is None:
         return None, []
     return server_command(runs.client.tracking_uri), [runs.address, view_address(runs, charts=True)]

@@ -36,7 +36,7 @@ class Winner:
     verdict: Verdict | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON value."""
+        """Return a JSON value."""
         result = self.result
         return {
             "number": result.number,

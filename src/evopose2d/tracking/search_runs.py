@@ -170,14 +170,14 @@ class SearchRuns:
             self._runs["individual", number] = self.client.get_run(run.info.run_id)
 
     def link(self, number: int) -> str:
-        """Give a link in Markdown to an individual's run; its number where it has none."""
+        """Return a link in Markdown to an individual's run; its number where it has none."""
         run = self._runs.get(("individual", number))
         if run is None:
             return f"individual {number}"
         return f"[{run.info.run_name}]({self.page(run.info.run_id)})"
 
     def page(self, run_id: str) -> str:
-        """Give the address of a run's page, from the ``#`` on."""
+        """Return the address of a run's page, from the ``#`` on."""
         return f"#/experiments/{self.experiment}/runs/{run_id}?{WORKFLOW}"
 
     @property
@@ -186,7 +186,7 @@ class SearchRuns:
         return f"{web_address(self.client.tracking_uri)}/{self.page(self.run_id)}"
 
     def own(self) -> Run:
-        """Give the search's own run."""
+        """Return the search's own run."""
         return self.client.get_run(self.run_id)
 
     def begin(self) -> None:
@@ -236,7 +236,7 @@ class SearchRuns:
 
 
 def _find(client: MlflowClient, search: str) -> list[Run]:
-    """Give all runs that carry the search's id, whatever experiment they are in."""
+    """Return all runs that carry the search's id, whatever experiment they are in."""
     experiments, token = [], None
     while True:
         page = client.search_experiments(max_results=_PAGE, page_token=token)
@@ -253,7 +253,7 @@ def _find(client: MlflowClient, search: str) -> list[Run]:
 
 
 def _one_of(client: MlflowClient, runs: Sequence[Run]) -> Run | None:
-    """Give the run that is to stay of several for the same, and delete the others.
+    """Return the run that is to stay of several for the same, and delete the others.
 
     A client that tries again after a lost answer makes two.
     """
@@ -277,7 +277,7 @@ def _join(client: MlflowClient, joined: Run, own: Run, search: str) -> None:
     """Hang the project's run that goes on with a search below the search's own run."""
     tags = {"search": search, "kind": "continuation", _PARENT: own.info.run_id}
     _log(client, joined.info.run_id, tags=tags)
-    client.update_run(joined.info.run_id, name=f"{own.info.run_name} · gone on with")
+    client.update_run(joined.info.run_id, name=f"{own.info.run_name} · resumed")
 
 
 def _log(

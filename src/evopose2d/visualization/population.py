@@ -268,7 +268,7 @@ def _spread(dots: Sequence[Dot]) -> np.ndarray:
 
 
 def _upper_limit(values: np.ndarray, wanted: np.ndarray | None = None) -> float:
-    """Give the value above which a few that are far off would squeeze all the others together.
+    """Return the value above which a few that are far off would squeeze all the others together.
 
     Args:
         values: what is drawn.
