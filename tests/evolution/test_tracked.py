@@ -29,6 +29,7 @@ from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.recorder import SearchRecorder
 from evopose2d.evolution.store import SearchStore
 from evopose2d.tracking import TrackingError
+from evopose2d.tracking.connection import connect
 
 DRIVER = Path(__file__).parent / "mlflow_driver.py"
 SETTINGS = (
@@ -197,6 +198,15 @@ def test_mlflow_refusing_connections_costs_one_warning_and_sync_fills_it_in(para
         tracked.sync(silent)
     assert tracked.sync(params)["new"] == 4
     check_all_is_there(uri, tmp_path)
+
+
+def test_an_artifact_store_without_its_client_costs_no_table(params, tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    connect(params.tracking).create_experiment(params.tracking.experiment, artifact_location="s3://bucket/artifacts")
+    outcome = run(params, tmp_path)
+    assert len(outcome.best) == 4
+    assert "ModuleNotFoundError" in caplog.text
+    assert "`evopose2d sync` fills in" in caplog.text
 
 
 def test_a_locked_database_costs_a_warning(params, tmp_path, caplog):

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
 from evopose2d.config.schema import TrackingConfig
+from evopose2d.errors import WeightsError
 from evopose2d.tracking.connection import (
     EXPERIMENT_TAGS,
     NoAnswerError,
@@ -112,6 +113,40 @@ def test_a_server_that_hangs_is_told_from_one_that_refuses(retries: str, monkeyp
     with pytest.raises(TrackingError) as refused, answering():
         client.search_experiments()
     assert not isinstance(refused.value, NoAnswerError)
+
+
+class _ClientError(Exception):
+    """As errors of boto3: of no kind that MLflow or Python's own would be."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModuleNotFoundError("No module named 'boto3'"), r"^MLflow: ModuleNotFoundError: No module named 'boto3'$"),
+        (
+            _ClientError("An error occurred\n (NoSuchBucket)"),
+            r"^MLflow: _ClientError: An error occurred \(NoSuchBucket",
+        ),
+        (RuntimeError(), "^MLflow: RuntimeError$"),
+    ],
+)
+def test_any_error_of_a_store_is_one_line(error: Exception, told: str):
+    with pytest.raises(TrackingError, match=told) as raised, answering():
+        raise error
+    assert not isinstance(raised.value, NoAnswerError)
+
+
+def test_a_store_that_was_waited_for_is_told_from_one_that_refuses():
+    with pytest.raises(NoAnswerError), answering():
+        try:
+            raise TimeoutError
+        except TimeoutError:
+            raise _ClientError("Connect timeout on endpoint URL") from None
+
+
+def test_errors_of_the_project_pass_as_they_are():
+    with pytest.raises(WeightsError, match=r"^damaged$"), answering():
+        raise WeightsError("damaged")
 
 
 @pytest.mark.usefixtures("raising_interrupts")

@@ -3,11 +3,13 @@
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import keras
 import mlflow
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.tracking import flatten, tracked_run
+from evopose2d.tracking.connection import connect
 
 
 @pytest.fixture
@@ -123,3 +126,44 @@ def test_server_that_does_not_answer_costs_a_warning(config: TrackingConfig, mon
     assert run.run_id is None
     assert "not tracked" in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.fixture
+def without_boto3(config: TrackingConfig, monkeypatch: pytest.MonkeyPatch) -> TrackingConfig:
+    """An experiment whose artifacts lie in S3, on a machine without S3's client."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    client = connect(config)
+    client.create_experiment(config.experiment, artifact_location="s3://bucket/artifacts")
+    return config
+
+
+def test_an_artifact_store_without_its_client_costs_warnings(without_boto3: TrackingConfig, tmp_path: Path, caplog):
+    files = [tmp_path / "curves.png", tmp_path / "history.csv"]
+    for file in files:
+        file.write_text("content")
+    network = keras.Sequential([keras.Input((4,), name="images"), keras.layers.Dense(1)])
+    with caplog.at_level(logging.WARNING), tracked_run(without_boto3, "train", tags={}) as run:
+        run.log_files(files)
+        run.log_model(network)
+        run.log_metrics({"loss": 2.0})
+    stored = mlflow.MlflowClient(without_boto3.uri).get_run(run.run_id)
+    assert stored.info.status == "FINISHED"
+    assert stored.data.metrics["loss"] == 2.0
+    refused = [message for message in caplog.messages if "boto3" in message]
+    assert len(refused) == 2  # the files together, and the model
+    assert all("\n" not in message for message in refused)
+
+
+def test_a_server_that_hangs_is_waited_for_once(config: TrackingConfig, monkeypatch, caplog):
+    asked = []
+
+    def hang(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise TimeoutError
+
+    with caplog.at_level(logging.WARNING), tracked_run(config, "train", tags={}) as run:
+        monkeypatch.setattr(mlflow, "log_metrics", hang)
+        for step in range(3):
+            run.log_metrics({"loss": 2.0}, step=step)
+    assert len(asked) == 1
+    assert caplog.text.count("did not take a record") == 1

@@ -99,6 +99,16 @@ def test_a_run_ends_only_after_all_that_it_holds(config, client, tmp_path, monke
     assert SearchRuns.open(config, "abc", "search · x").recorded() == frozenset()
 
 
+def test_figures_are_there_where_the_artifact_store_takes_nothing(config, client, tmp_path, monkeypatch):
+    runs = SearchRuns.open(config, "abc", "search · x")
+    monkeypatch.setattr(MlflowClient, "log_artifact", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        runs.record(individual(tmp_path))
+    (stored,) = [run for run in all_runs(client) if run.data.tags["kind"] == "individual"]
+    assert stored.data.metrics
+    assert stored.info.status == "RUNNING"
+
+
 def test_a_run_made_twice_stays_once_and_the_whole_one_stays(config, client, tmp_path):
     runs = SearchRuns.open(config, "abc", "search · x")
     tags = {"search": "abc", "kind": "individual", "individual": "3"}

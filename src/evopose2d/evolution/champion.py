@@ -36,7 +36,7 @@ def champion_to_register(params: Params, archive: SearchArchive, runs: SearchRun
         The best individual's network; None where it is registered, or cannot be, of which a warning tells.
 
     Raises:
-        MlflowException, SQLAlchemyError, OSError: MLflow does not answer.
+        Exception: of any kind, from MLflow or its stores; see ``connection.answering``.
     """
     best = archive.best(1)
     if not best or best[0].number not in archive.results or not SearchStore(archive.root).is_whole(best[0].number):

@@ -18,8 +18,12 @@ from evopose2d.config.schema import TrackingConfig
 from evopose2d.errors import EvoPoseError
 from evopose2d.tracking.interrupts import held_interrupts
 
-# MLflow's own defaults wait minutes for a server that is down, again for every call.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+# The defaults of MLflow, and of the client of S3, wait minutes for a server that is down, again for every call.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "AWS_MAX_ATTEMPTS": "2",
+}
 _SQLITE = "sqlite:///"
 _DEFAULT_DATABASE = "sqlite:///mlflow.db"
 _LOCAL_PAGE = "http://127.0.0.1:5000"
@@ -27,6 +31,8 @@ _LONGEST_MESSAGE = 300
 _APPENDED = re.compile(r" (\[SQL: |\(Background on this error at: ).*")  # by SQLAlchemy: what it asked the database
 # Where MLflow logs at length, with a traceback, what it raises besides.
 _DATABASE_LOG = "mlflow.store.db.utils"
+
+logger = logging.getLogger(__name__)
 
 # Lets the web page open with training runs instead of language model traces.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
@@ -46,7 +52,7 @@ def connect(config: TrackingConfig) -> MlflowClient:
     A database file that is not there yet is made.
 
     Raises:
-        MlflowException, SQLAlchemyError, OSError: the database cannot be made or opened.
+        Exception: of any kind, where the database cannot be made or opened; see ``answering``.
     """
     logging.getLogger(_DATABASE_LOG).setLevel(logging.CRITICAL)
     for name, value in _PATIENCE.items():
@@ -114,20 +120,35 @@ def server_command(uri: str) -> str | None:
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Tell what MLflow raises in one line, and hold Ctrl-C back until it has its record.
+    """Turn whatever MLflow raises into one line, and hold Ctrl-C back until it has its record.
 
-    MLflow passes on what SQLAlchemy raises while a database is opened, such as one that another program has locked.
+    This is the boundary between the project and its tracking: what is not this project's own error is caught here,
+    of any kind. MLflow passes on what its database raises and what the client of an artifact store does, such as
+    ``ModuleNotFoundError`` where boto3 is not installed, or errors of boto3 that derive from ``Exception`` alone; none
+    of them may cost a training that has been tracked until then.
 
     Raises:
-        NoAnswerError: the block raised what MLflow raises, after it had waited.
-        TrackingError: it raised another error of MLflow.
+        NoAnswerError: the block raised an error after it had waited for an answer.
+        TrackingError: it raised another one.
+        EvoPoseError: as the block raised it.
     """
     try:
         with held_interrupts():
             yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except EvoPoseError:
+        raise
+    except Exception as error:  # stores and their clients have no narrower one in common
+        logger.debug("MLflow", exc_info=True)
         kind = NoAnswerError if _waited_in_vain(error) else TrackingError
-        raise kind(f"MLflow: {one_line(error)}") from error
+        raise kind(f"MLflow: {_described(error)}") from error
+
+
+def _described(error: Exception) -> str:
+    """Return what went wrong, with the error's kind unless it is MLflow's own or the system's."""
+    message = one_line(error)
+    if isinstance(error, MlflowException | SQLAlchemyError | OSError) and message:
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def _waited_in_vain(error: BaseException | None) -> bool:

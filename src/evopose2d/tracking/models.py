@@ -107,7 +107,7 @@ def register(config: TrackingConfig, champion: Champion, log: Callable[[dict[str
         The version.
 
     Raises:
-        MlflowException, SQLAlchemyError, OSError: MLflow does not answer.
+        Exception: of any kind, from MLflow or its stores; see ``connection.answering``.
     """
     client = connect(config)
     if (version := registered_version(client, champion)) is not None:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,24 @@ from mlflow.exceptions import MlflowException
 
 from evopose2d.config.schema import TrackingConfig
 from evopose2d.files import write_text
-from evopose2d.tracking.connection import TrackingError, answering, connect, experiment_id
+from evopose2d.tracking.connection import NoAnswerError, TrackingError, answering, connect, experiment_id
 from evopose2d.tracking.models import log_keras_model
 
 logger = logging.getLogger(__name__)
 
+_PAUSE = 60.0  # seconds for which MLflow is left alone after it was waited for in vain
+
 
 class TrackedRun:
-    """One MLflow run, or nothing where MLflow could not start one."""
+    """One MLflow run, or nothing where MLflow could not start one.
+
+    What MLflow does not take costs a warning. Where it does not answer, it is left alone for a minute: waiting for it
+    again and again would delay what is tracked.
+    """
 
     def __init__(self, run_id: str | None) -> None:
         self.run_id = run_id
+        self._silent_until = 0.0
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log settings, flattened to ``section.key``."""
@@ -40,23 +48,36 @@ class TrackedRun:
 
     def log_files(self, paths: Sequence[Path], folder: str | None = None) -> None:
         """Log files as artifacts, below ``folder`` of the run."""
-        for path in paths:
-            self._attempt(lambda path=path: mlflow.log_artifact(str(path), folder))  # type: ignore[misc]
+
+        def log() -> None:
+            for path in paths:
+                mlflow.log_artifact(str(path), folder)
+
+        self._attempt(log)
 
     def log_dataset(self, name: str, digest: str, context: str, tags: Mapping[str, str]) -> None:
         """Log which data the run used: its name, its digest, and how it came to be."""
-        dataset = MetaDataset(source=CodeDatasetSource(tags=dict(tags)), name=name, digest=digest[:36])
-        self._attempt(lambda: mlflow.log_input(dataset, context=context))
+
+        def log() -> None:
+            dataset = MetaDataset(source=CodeDatasetSource(tags=dict(tags)), name=name, digest=digest[:36])
+            mlflow.log_input(dataset, context=context)
+
+        self._attempt(log)
 
     def log_model(self, model: Any, name: str = "network") -> None:  # noqa: ANN401 - a Keras model
         """Log a Keras model of one input and one output with its signature, the batch size left open."""
         self._attempt(lambda: log_keras_model(model, name))
 
     def _attempt(self, action: Callable[[], Any]) -> None:
-        if self.run_id is None:
+        if self.run_id is None or time.monotonic() < self._silent_until:
             return
-        with _warned("MLflow did not take a record"):
-            action()
+        try:
+            with answering():
+                action()
+        except TrackingError as error:
+            logger.warning("MLflow did not take a record; %s", error)
+            if isinstance(error, NoAnswerError):
+                self._silent_until = time.monotonic() + _PAUSE
 
 
 @contextlib.contextmanager

@@ -84,7 +84,7 @@ class IndividualRun:
 class SearchRuns:
     """The runs of one search.
 
-    Every method raises ``MlflowException``, ``SQLAlchemyError`` or ``OSError`` where MLflow does not answer.
+    Every method raises what MLflow and its stores raise; callers go through ``connection.answering``.
 
     Attributes:
         client: reaches MLflow.
@@ -154,10 +154,11 @@ class SearchRuns:
             )
             self._runs[key] = run
         run_id = run.info.run_id
+        tags = {**individual.tags, _NOTE: individual.note, _PARENT: self.run_id}
+        # Figures first: they are there to compare also where the artifact store takes nothing.
+        _log(self.client, run_id, individual.measurements, individual.params, tags)
         for path in individual.files:
             self.client.log_artifact(run_id, str(path))
-        tags = {**individual.tags, _NOTE: individual.note, _PARENT: self.run_id}
-        _log(self.client, run_id, individual.measurements, individual.params, tags)
         status = "FAILED" if individual.failed else "FINISHED"
         self.client.set_terminated(run_id, status, _milliseconds(individual.ended))
         self._runs[key] = self.client.get_run(run_id)
