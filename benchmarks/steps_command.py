@@ -1,4 +1,4 @@
-"""``python -m benchmarks train-step`` and ``evaluate``."""
+"""``python -m benchmarks train-step``, ``evaluate`` and ``accelerator``."""
 
 import json
 from dataclasses import asdict
@@ -69,3 +69,28 @@ def evaluate(
     rows = [asdict(step) for step in compare_steps(theirs, ours)]
     save(rows, out)
     show(rows, title=f"evaluation of {people:,} people after the forward pass", as_json=as_json)
+
+
+def accelerator(
+    network: Annotated[list[str] | None, typer.Option(help="Published network; repeatable.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images of a step.")] = 64,
+    steps: Annotated[int, typer.Option(min=1, help="Timed steps of each process.")] = 12,
+    seconds: Annotated[float, typer.Option(min=1.0, help="After which nothing more is begun.")] = 450.0,
+    device: Annotated[str, typer.Option(help="As accelerator.device.")] = "auto",
+    gpus: Annotated[float, typer.Option(min=0.0, help="As evolve.gpus, of the small search.")] = 0.5,
+    params: ParamsFile = PARAMS_FILE,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what a GPU or TPU gives: steps, memory, sharing, the pipeline and a small search."""
+    from benchmarks.accelerator import NETWORKS, AcceleratorBenchmark, Extent
+
+    extent = Extent(network or NETWORKS, batch_size, steps, seconds, device, gpus)
+    parts = AcceleratorBenchmark(params, extent).run()
+    save(parts, out)
+    if as_json:
+        show(parts, title="", as_json=True)
+        return
+    for title, rows in parts.items():
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        show([{column: row.get(column, "") for column in columns} for row in rows], title=title, as_json=False)

@@ -12,7 +12,7 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ class StepSpeed:
     loss: float
 
 
-class _Trainer:
+class StepProcess:
     """A process that trains, and what it has answered."""
 
     def __init__(self, process: subprocess.Popen[str], variant: str, started: float) -> None:
@@ -128,18 +128,18 @@ def measure(
     seconds: dict[str, list[float]] = {variant: [] for variant in variants}
     cpu: dict[str, list[float]] = {variant: [] for variant in variants}
 
-    def note(variant: str, trainer: _Trainer) -> _Trainer:
+    def note(variant: str, trainer: StepProcess) -> StepProcess:
         seconds[variant].append(trainer.second_step_s)
         cpu[variant].append(trainer.answers[1]["cpu_seconds"])
         return trainer
 
     for _ in range(starts - 1):
         for variant in variants:
-            with _trainer(variant, params_file, overrides) as trainer:
+            with step_process(variant, params_file, overrides) as trainer:
                 note(variant, trainer)
     with ExitStack() as stack:
         trainers = {
-            variant: note(variant, stack.enter_context(_trainer(variant, params_file, overrides)))
+            variant: note(variant, stack.enter_context(step_process(variant, params_file, overrides)))
             for variant in variants
         }
         calls = {variant: trainer.step for variant, trainer in trainers.items()}
@@ -179,11 +179,23 @@ def _variants(architecture: str) -> list[str]:
 
 
 @contextmanager
-def _trainer(variant: str, params_file: Path, overrides: Sequence[str]) -> Iterator[_Trainer]:
+def step_process(
+    variant: str, params_file: Path, overrides: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[StepProcess]:
+    """Start a process that trains a variant, two steps far, and end it afterwards.
+
+    Args:
+        variant: one of ``VARIANTS``.
+        params_file: settings; ``overrides`` change some of them.
+        environment: variables besides this process's.
+
+    Raises:
+        TrainingError: the process ends before its time.
+    """
     quiet = None if logger.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
     started = time.perf_counter()
-    with start_process(variant, params_file, overrides, stderr=quiet) as process:
+    with start_process(variant, params_file, overrides, environment=environment, stderr=quiet) as process:
         try:
-            yield _Trainer(process, variant, started)
+            yield StepProcess(process, variant, started)
         finally:
             process.kill()

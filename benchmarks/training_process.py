@@ -1,7 +1,8 @@
 """A process that trains one variant of ``train_step``: one step for each line ``step`` on its standard input.
 
 Each answer is a line of JSON: ``loss`` without the L2 penalty, ``seconds`` of the step, ``cpu_seconds`` of the
-process so far and ``peak_bytes``, the most memory that it has held; this project's also says the network's
+process so far, ``peak_bytes``, the most memory that it has held, and ``device_peak_bytes``, the same of its first GPU
+or TPU (0 on a CPU); this project's also says the network's
 ``multiply_adds``. A line ``peak`` is answered with ``operations_per_second`` of a large matrix product on the same
 device. What a variant does not need is not imported, since the time to its second step counts.
 """
@@ -162,7 +163,12 @@ class _Conversation:
     def on_step(self, loss: float, known: dict[str, Any]) -> None:
         """Answer what a step was, and wait until another one is asked for."""
         seconds = time.perf_counter() - self._start
-        spent = {"seconds": seconds, "cpu_seconds": time.process_time(), "peak_bytes": _peak_bytes()}
+        spent = {
+            "seconds": seconds,
+            "cpu_seconds": time.process_time(),
+            "peak_bytes": _peak_bytes(),
+            "device_peak_bytes": _device_peak_bytes(),
+        }
         self._answer({"loss": loss, **spent, **known})
         self.wait()
 
@@ -187,6 +193,19 @@ def main(variant: str, params_file: str, overrides: list[str]) -> None:
     conversation = _Conversation(sys.stdin, answers)
     conversation.wait()
     train_endlessly(variant, load_params(Path(params_file), overrides), conversation.on_step)
+
+
+def _device_peak_bytes() -> int:
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        import jax
+
+        statistics = jax.local_devices()[0].memory_stats() or {}
+        return int(statistics.get("peak_bytes_in_use", 0))
+    import tensorflow as tf
+
+    if not tf.config.list_logical_devices("GPU"):
+        return 0
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 
 def _peak_bytes() -> int:

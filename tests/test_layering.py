@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _ROWS = (
-    ("errors", "files", "importing", "__init__"),
+    ("errors", "files", "hardware", "importing", "progress", "__init__"),
     ("genotype",),
     ("fitness",),
     ("keypoints",),

@@ -161,3 +161,22 @@ def test_unusable_file_is_one_line(tmp_path: Path, content: str, told: str):
 def test_small_numbers_stay_numbers_in_every_yaml(params_file: Path):
     set_values(params_file, {"train.l2": 1e-7})
     assert yaml.safe_load(params_file.read_text())["train"]["l2"] == 1e-7
+
+
+def test_steps_of_the_search_on_gpus_fit_into_the_memory_that_is_said(params_file: Path):
+    from evopose2d.networks.architectures import summarise
+
+    set_values(params_file, settings_of("evopose2d_search_gpu"))
+    params = load_params(params_file)
+    assert (params.evolve.batch_size, params.evolve.accumulation) == (512, 4)
+    size = summarise(params.model, 17).size
+    assert size.training_bytes(512) > 24e9  # in one part it would not
+    assert size.training_bytes(512 // 4) == pytest.approx(12e9, rel=0.05)
+
+
+def test_a_configuration_takes_another_s_accumulation_back(params_file: Path):
+    set_values(params_file, {"train.accumulation": 4, "evolve.accumulation": 4})
+    set_values(params_file, settings_of("evopose2d_s"))
+    set_values(params_file, settings_of("evopose2d_search"))
+    params = load_params(params_file)
+    assert (params.train.accumulation, params.evolve.accumulation) == (1, 1)

@@ -1,12 +1,14 @@
 import io
+import logging
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from search_doubles import make_params
 
+from evopose2d.evolution import progress
 from evopose2d.evolution.population import Population
-from evopose2d.evolution.progress import Status, TimeLeft, duration, live_table, render
+from evopose2d.evolution.progress import Status, TimeLeft, live_table, render
 from evopose2d.evolution.sampler import Individual, Role, State
 from evopose2d.evolution.spec import IndividualResult
 from evopose2d.genotype import Genotype
@@ -82,11 +84,17 @@ def test_a_search_that_has_just_begun(params):
     assert "all 0" in lines
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (99, "99 s"), (100, "2 min"), (3600, "1 h 00 min"), (7500, "2 h 05 min")]
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text
+def test_where_there_is_no_terminal_a_line_comes_every_half_minute(individuals, monkeypatch, caplog):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    status = Status(individuals, {4: 12.0}, total=9, elapsed=95.0, remaining=400.0)
+    with caplog.at_level(logging.INFO), live_table(Console(file=io.StringIO())) as show:
+        for _ in range(70):
+            now[0] += 1
+            show(status)
+        show(replace(status, running={}))
+    line = "4 of 9 individuals done; 95 s so far, about 7 min left, training 4 (12 s)"
+    assert caplog.messages == [line, line]
 
 
 def test_the_time_left_counts_generations_one_after_the_other(params, individuals):

@@ -116,6 +116,22 @@ def test_workers(tmp_path, spec, importable):
     assert alive == []
 
 
+def tell_of_the_gpu(spec, params, parent_weights):
+    result, _ = pretend_to_train(spec, params, parent_weights)
+    names = ("CUDA_VISIBLE_DEVICES", "XLA_PYTHON_CLIENT_MEM_FRACTION")
+    return result, repr([os.environ.get(name) for name in names]).encode()
+
+
+@pytest.mark.slow
+def test_workers_that_share_a_gpu_are_told_their_share(tmp_path, spec, importable, monkeypatch):
+    init = ray.init
+    monkeypatch.setattr(ray, "init", lambda **settings: init(num_gpus=1, **settings))  # logical: Ray trusts the count
+    with ray_workers(make_params(tmp_path, "evolve.gpus=0.5", "evolve.cpus=0.1"), tell_of_the_gpu) as engine:
+        assert engine.slots == 2
+        engine.submit(spec, None)
+        assert eval(outcomes(engine, 1)[0].weights) == ["0", "0.4750"]
+
+
 def die():
     os._exit(1)
 
@@ -233,6 +249,7 @@ def test_a_worker_takes_its_environment_before_it_trains(monkeypatch, tmp_path, 
     for name in ("MLFLOW_RUN_ID", "TF_NUM_INTRAOP_THREADS", "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND"):
         monkeypatch.setenv(name, "driver's")
     environment = worker_environment(3)
+    assert "XLA_PYTHON_CLIENT_MEM_FRACTION" not in environment
 
     def look(spec, params, weights):
         names = ("MLFLOW_RUN_ID", "TF_NUM_INTRAOP_THREADS", "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")

@@ -17,6 +17,8 @@ _NO_OUTPUT = (
     "errors.py",
     "files.py",
     "importing.py",
+    "hardware.py",
+    "progress.py",
     "stages/__init__.py",
     "stages/layout.py",
     "stages/provenance.py",

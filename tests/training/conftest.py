@@ -33,6 +33,7 @@ def train_config(**changes) -> TrainConfig:
         "seed": 3,
         "epochs": 4,
         "batch_size": 4,
+        "accumulation": 1,
         "learning_rate": 0.01,
         "schedule": "cosine",
         "warmup_epochs": 1,

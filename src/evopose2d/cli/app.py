@@ -7,6 +7,7 @@ import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.benchmark import benchmark
+from evopose2d.cli.devices import devices
 from evopose2d.cli.evolve import evolve
 from evopose2d.cli.export import export
 from evopose2d.cli.networks import networks
@@ -27,6 +28,7 @@ app.add_typer(evolve)
 app.command()(sync)
 app.add_typer(networks)
 app.command()(convert_weights)
+app.command()(devices)
 app.add_typer(benchmark)
 app.command()(predict)
 app.command()(export)

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from evopose2d.config.schema import ModelConfig
 
 _KEYPOINTS = 17
+_BATCH = 32  # images whose memory is told
 _COUNTED = "genotype"  # name of a network that has none
 _CAPTION = (
-    "M: million weights. G: 10^9 multiply-adds. AP: COCO val2017, by the paper, from random weights; "
+    "M: million weights. G: 10^9 multiply-adds. GB: of an accelerator, by estimate, for a training batch of "
+    f"{_BATCH} in float32; half of it in bfloat16. AP: COCO val2017, by the paper, from random weights; "
     "AP*: from ImageNet's. here: measured with this project."
 )
 
@@ -115,7 +117,10 @@ def _entry(model: "ModelConfig", shape: tuple[int, int] | None) -> dict[str, Any
         model = replace(model, input_shape=list(shape))
     check_model(model)
     summary = summarise(model, _KEYPOINTS)
-    entry = {"input_shape": summary.input_shape, "output_shape": summary.output_shape, **asdict(summary.size)}
+    size = asdict(summary.size)
+    del size["kept_values"]
+    memory = {f"training_bytes_batch_{_BATCH}": summary.size.training_bytes(_BATCH)}
+    entry = {"input_shape": summary.input_shape, "output_shape": summary.output_shape, **size, **memory}
     return entry if model.genotype is None else entry | {"genotype": model.genotype}
 
 
@@ -136,7 +141,7 @@ def _table(counted: Mapping[str, Mapping[str, Any]]) -> "Table":
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, caption=_CAPTION, caption_justify="left")
     table.add_column("network", no_wrap=True)
-    for name in ("input", "output", "M", "G", "AP", "AP*", "here"):
+    for name in ("input", "output", "M", "G", "GB", "AP", "AP*", "here"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, entry in counted.items():
         paper, measured = entry.get("paper_coco_val", {}), entry.get("measured_coco_val", {})
@@ -146,6 +151,7 @@ def _table(counted: Mapping[str, Mapping[str, Any]]) -> "Table":
             "x".join(map(str, entry["output_shape"][:2])),
             f"{entry['parameters'] / 1e6:.2f}",
             f"{entry['multiply_adds'] / 1e9:.2f}",
+            f"{entry[f'training_bytes_batch_{_BATCH}'] / 1e9:.1f}",
             _ap(paper, "AP"),
             _ap(paper, "AP_imagenet_init"),
             _ap(measured, "AP"),

@@ -32,6 +32,8 @@ def check_params(params: Params) -> None:
     _check_limits(params)
     _check_model(params.model)
     _check_training(params.train)
+    for section, config in (("train", params.train), ("evolve", params.evolve)):
+        _check_accumulation(section, config.batch_size, config.accumulation)
     _check_validation(params.validate)
     _check_search(params.evolve)
     if params.write_tfrecords.content == "crops":
@@ -155,6 +157,13 @@ def _check_training(train: TrainConfig) -> None:
         raise ConfigError(f"train.drop_epochs: got {train.drop_epochs}, must be in rising order")
     if train.initial_weights is not None:
         read_pinned("train.initial_weights", train.initial_weights)
+
+
+def _check_accumulation(section: str, batch_size: int, accumulation: int) -> None:
+    if batch_size % accumulation:
+        raise ConfigError(
+            f"{section}.accumulation: got {accumulation}, must divide {section}.batch_size ({batch_size}) without rest"
+        )
 
 
 def _check_validation(validate: ValidateConfig) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from PIL import UnidentifiedImageError
-from tqdm import tqdm
 
 from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig
 from evopose2d.data import coco
@@ -27,6 +26,7 @@ from evopose2d.errors import DataError
 from evopose2d.files import replacing
 from evopose2d.keypoints import KeypointSchema
 from evopose2d.keypoints.naming import unpaired
+from evopose2d.progress import progress_bar
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def write_records(
     shards = _shards(_by_record(usable, config), config.people_per_shard)
     with (
         ThreadPoolExecutor(_workers(config)) as pool,
-        tqdm(total=len(usable), desc=f"write {folder.name}", unit="person", disable=None) as progress,
+        progress_bar(f"write {folder.name}", len(usable), unit="box") as progress,
     ):
         paths = [shard_path(folder, index, len(shards)) for index in range(len(shards))]
         write = partial(_write_shard, images_dir=images_dir, crops=crops, schema=schema, as_stored=as_stored)
@@ -226,8 +226,11 @@ def _usable(
     inspect = partial(_inspected, as_stored=as_stored)
     with ThreadPoolExecutor(_workers(config)) as pool:
         found = pool.map(inspect, (images_dir / name for name in sizes), sizes.values())
-        bar = tqdm(found, total=len(sizes), desc=label, unit="image", disable=None)
-        inspected = dict(zip(sizes, bar, strict=True))
+        inspected = {}
+        with progress_bar(label, len(sizes), unit="image") as progress:
+            for name, result in zip(sizes, found, strict=True):
+                inspected[name] = result
+                progress.update()
     complaints = {name: complaint for name, (complaint, _) in inspected.items() if complaint}
     bad = [person for person in people if person.file_name in complaints]
     for person in bad:

@@ -16,6 +16,7 @@ from evopose2d.data.geometry import keypoints_to_image
 from evopose2d.errors import DataError
 from evopose2d.evaluation.pictures import CropCollector
 from evopose2d.evaluation.predictor import PosePredictor
+from evopose2d.progress import progress_bar
 
 Batch = Mapping[str, ArrayLike]
 Inputs = list[NDArray[Any]]
@@ -125,7 +126,7 @@ def predict_people(
             ``score``.
         people: N, number of people in the dataset without padding, at least 1.
         collector: picks crops for pictures as they pass.
-        progress: show a progress bar.
+        progress: show how far it has come.
 
     Raises:
         DataError: the dataset holds fewer than ``people``.
@@ -135,7 +136,7 @@ def predict_people(
     if first is None:
         raise DataError(f"validation: the dataset holds nobody, must hold {people} people")
     steps = math.ceil(people / len(np.asarray(first["score"])))
-    with tqdm(total=people, unit="person", desc="validate", disable=None if progress else True) as bar:
+    with progress_bar("validate", people, unit="box", shown=progress) as bar:
         inputs = [np.asarray(first[name]) for name in _GIVEN]
         feed = _Feed(itertools.chain([first], batches), people, collector, bar, inputs)
         outputs = predictor.predict(feed.dataset(steps), steps=steps, verbose=0)

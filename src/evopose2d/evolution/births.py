@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
@@ -20,6 +19,7 @@ from evopose2d.evolution.sampler import Individual, State
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.store import SearchStore
 from evopose2d.genotype import Genotype
+from evopose2d.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def inspect_births(params: Params, parent: Parent, *, per_kind: int, train: bool
     space = search_space(params.evolve)
     children = single_mutations(parent.genotype, space, np.random.default_rng(params.evolve.seed), per_kind)
     measure = _losses_after_training if train else _losses_at_birth
-    with tqdm(total=len(children), unit="child", disable=None) as progress:
+    with progress_bar("measure", len(children), unit="birth") as progress:
 
         def losses(child: Genotype) -> dict[str, float]:
             measured = measure(params, parent, child)

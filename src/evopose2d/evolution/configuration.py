@@ -173,6 +173,7 @@ def individual_params(params: Params, spec: IndividualSpec) -> Params:
         seed=spec.seed,
         epochs=spec.epochs,
         batch_size=evolve.batch_size,
+        accumulation=evolve.accumulation,
         learning_rate=evolve.learning_rate,
         schedule="cosine",
         warmup_epochs=0,

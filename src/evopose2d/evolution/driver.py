@@ -12,7 +12,7 @@ from evopose2d.evolution.dispatcher import Dispatcher
 from evopose2d.evolution.early_stopping import CurveStopping
 from evopose2d.evolution.journal import fail
 from evopose2d.evolution.population import Population, SearchSize
-from evopose2d.evolution.progress import Status, TimeLeft, describe, duration
+from evopose2d.evolution.progress import Status, TimeLeft, describe
 from evopose2d.evolution.sampler import (
     EvolutionSampler,
     Individual,
@@ -27,6 +27,7 @@ from evopose2d.evolution.session import Session
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
 from evopose2d.evolution.store import writing
 from evopose2d.genotype import NoUnseenNeighbour
+from evopose2d.progress import duration
 
 logger = logging.getLogger(__name__)
 

@@ -85,6 +85,8 @@ def search_identity(
     del kept["evolve.initial_weights"]
     if initial is not None:  # the file, not its name
         kept["evolve.initial_weights"] = initial.identity
+    if params.evolve.accumulation == 1:
+        del kept["evolve.accumulation"]
     return kept | data_identity(params, records)
 
 

@@ -87,8 +87,8 @@ def _train(
 
     spare_what_is_imported()
     records = read_info(Path(params.write_tfrecords.root) / "train")
-    accelerator = prepare(params.accelerator)
-    accelerator.check_batch(params.train.batch_size, "evolve.batch_size")
+    accelerator = prepare(params.accelerator, gpu_share=params.evolve.gpus or 1.0)
+    accelerator.check_batch(params.train.batch_size, "evolve.batch_size", params.train.accumulation)
     model = build_model(params, records, accelerator)
     observe(BUILT)
     if parent_weights is not None:

@@ -1,6 +1,7 @@
 """What a search shows of itself while it runs."""
 
 import contextlib
+import logging
 import math
 import time
 from collections import Counter
@@ -16,6 +17,9 @@ from evopose2d.evolution.finalists import FinalSettings
 from evopose2d.evolution.population import Population, SearchSize, Tally
 from evopose2d.evolution.sampler import Role, State
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
+from evopose2d.progress import INTERVAL, duration
+
+logger = logging.getLogger(__name__)
 
 _GENERATIONS_SHOWN = 12
 _RUNNING_SHOWN = 16
@@ -47,13 +51,13 @@ class Status:
 
 @contextlib.contextmanager
 def live_table(console: Console) -> Iterator[Callable[[Status], None]]:
-    """Show a table that changes in place, on a terminal; nothing elsewhere, where the log tells it all.
+    """Show a table that changes in place, on a terminal; elsewhere, write a line into the log every half minute.
 
     Yields:
         What shows a status.
     """
     if not console.is_terminal:
-        yield lambda status: None
+        yield _log_lines()
         return
     shown = -math.inf
     with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -66,6 +70,18 @@ def live_table(console: Console) -> Iterator[Callable[[Status], None]]:
                 shown = time.monotonic()
 
         yield show
+
+
+def _log_lines() -> Callable[[Status], None]:
+    said = time.monotonic()
+
+    def say(status: Status) -> None:
+        nonlocal said
+        if status.running and time.monotonic() - said >= INTERVAL:
+            logger.info("%s; %s", _title(status), ", ".join(_caption(status).splitlines()))
+            said = time.monotonic()
+
+    return say
 
 
 def render(status: Status) -> RenderableType:
@@ -104,14 +120,6 @@ def origin_of(individual: IndividualResult | IndividualFailure) -> str:
     if individual.role is Role.CHILD:
         return individual.mutation
     return individual.role.value + ("" if individual.parent is None else f" of {individual.parent}")
-
-
-def duration(seconds: float) -> str:
-    """Write a duration for people: ``90 s``, ``3 min``, ``2 h 05 min``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class TimeLeft:

@@ -144,7 +144,7 @@ class RayEngine:
         weights = None if parent is None else self._parent_weights(parent)
         params, offered = self._shared
         machine = self._machines.place(spec.number)
-        environment = worker_environment(self._evolve.threads)
+        environment = worker_environment(self._evolve.threads, self._evolve.gpus)
         reference = self._task.options(scheduling_strategy=on_node(machine.node)).remote(
             self._trainer, spec, params, weights, environment, offered, self._place
         )

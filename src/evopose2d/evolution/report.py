@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from evopose2d.evolution.archive import SearchArchive
 from evopose2d.evolution.lineage import ancestry, pareto_numbers, population_table, tree_layout
-from evopose2d.evolution.progress import duration
 from evopose2d.evolution.sampler import Individual, Role, State
 from evopose2d.files import write_json, write_text
+from evopose2d.progress import duration
 from evopose2d.stages.tables import write_csv
 from evopose2d.visualization.population import Dot, fitness_by_generation, lineage_tree, loss_against_size
 from evopose2d.visualization.style import save_figure

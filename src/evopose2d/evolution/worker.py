@@ -16,6 +16,7 @@ from evopose2d.evolution.engine import Trainer
 from evopose2d.evolution.scratch import enter_worker_scratch, worker_of
 from evopose2d.evolution.shipping import DataManifest, localise
 from evopose2d.evolution.spec import IndividualResult, IndividualSpec
+from evopose2d.hardware import memory_environment
 
 if TYPE_CHECKING:
     from evopose2d.data.cache import CropCache
@@ -39,21 +40,26 @@ class WorkerPlace:
     search: str
 
 
-def worker_environment(threads: int) -> dict[str, str]:
+def worker_environment(threads: int, gpus: float = 0.0) -> dict[str, str]:
     """Return the environment variables that a worker sets before it imports a numeric library.
 
     Args:
         threads: that a CPU operation is split among. Left alone, TensorFlow would take as many as the machine has
             processors, in every worker; sums of floats depend on how they are split, so that each machine would give
             other weights.
+        gpus: GPUs for each individual; below 1, it takes no more of a GPU's memory than that.
     """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return inherited | {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_NUM_INTRAOP_THREADS": str(threads),
-        "TF_NUM_INTEROP_THREADS": str(threads),
-        "OMP_NUM_THREADS": str(threads),
-    }
+    return (
+        inherited
+        | memory_environment(gpus)
+        | {
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "TF_NUM_INTRAOP_THREADS": str(threads),
+            "TF_NUM_INTEROP_THREADS": str(threads),
+            "OMP_NUM_THREADS": str(threads),
+        }
+    )
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from evopose2d.networks.counting import Part, batch_norm, bias, convolution
+from evopose2d.networks.counting import Part, batch_norm, bias, convolution, transposed_convolution
 
 Features = TypeVar("Features")
 _POOLED = 9  # operations that a 3x3 maximum counts
@@ -118,7 +118,7 @@ class CountingOperations:
 
     def transposed_convolution(self, features: Shape, name: str, channels: int, kernel: int, stride: int) -> Shape:
         """Count a transposed convolution, which multiplies each pixel that it reads with the kernel."""
-        self.parts.append(convolution(kernel, features.channels, channels, features.pixels))
+        self.parts.append(transposed_convolution(kernel, features.channels, channels, features.pixels, stride))
         return Shape(features.height * stride, features.width * stride, channels)
 
     def batch_norm(self, features: Shape, name: str, epsilon: float = 1e-3) -> Shape:
@@ -127,13 +127,14 @@ class CountingOperations:
         return features
 
     def relu(self, features: Shape, name: str) -> Shape:
-        """Count nothing."""
+        """Count no operation; what comes out is kept for the gradient, and what went in is not."""
+        self.parts.append(Part(kept=features.elements))
         return features
 
     def max_pool(self, features: Shape, name: str) -> Shape:
         """Count nine operations for each element that it gives."""
         result = Shape((features.height - 1) // 2, (features.width - 1) // 2, features.channels)
-        self.parts.append(Part(operations=_POOLED * result.elements))
+        self.parts.append(Part(operations=_POOLED * result.elements, kept=result.elements))
         return result
 
     def add(self, features: Sequence[Shape], name: str) -> Shape:

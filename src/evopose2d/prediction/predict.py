@@ -15,6 +15,7 @@ from evopose2d.prediction.estimator import PoseEstimator
 from evopose2d.prediction.output import drawn, output_files, results_of, video_writer, write_picture
 from evopose2d.prediction.sources import Picture, is_video, read_images, read_video, video_info
 from evopose2d.prediction.stream import PosedPicture, predict_pictures
+from evopose2d.progress import progress_bar
 
 RESULTS = "keypoints.json"
 
@@ -123,9 +124,7 @@ def run(estimator: PoseEstimator, task: PredictTask) -> Prediction:
     images = [path for path in task.files if not is_video(path)]
     videos = [path for path in task.files if is_video(path)]
     total = len(images) + sum(_frames(path) for path in videos)
-    # tqdm reads None as "only on a terminal".
-    disable = None if logger.isEnabledFor(logging.INFO) else True
-    with tqdm(total=total, unit="image", desc="predict", disable=disable, leave=False) as bar:
+    with progress_bar("predict", total, unit="image") as bar:
         work = _Run(estimator, task, bar)
         if images:
             work.predict_images(images)

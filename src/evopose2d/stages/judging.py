@@ -110,7 +110,7 @@ class Judge:
 
         Args:
             collector: picks crops for pictures as they pass.
-            progress: show a progress bar.
+            progress: show how far it has come.
 
         Raises:
             DataError: the records are damaged.

@@ -54,7 +54,7 @@ def run(params: Params) -> dict[str, Any]:
         )
     accelerator = prepare(params.accelerator)
     logger.info("computing on %s, %s", accelerator, params.accelerator.precision)
-    accelerator.check_batch(params.train.batch_size, "train.batch_size")
+    accelerator.check_batch(params.train.batch_size, "train.batch_size", params.train.accumulation)
     read = dvc_digests((params.dataset.root, params.write_tfrecords.root))
     folder = layout.CHECKPOINTS / _identity(params, records, read)[:16]
     model = build_model(params, records, accelerator)
@@ -81,7 +81,7 @@ def build_model(params: Params, records: RecordsInfo, accelerator: Accelerator) 
     """
     with accelerator.scope():
         network = build_network(
-            params.model, records.schema.count, seed=params.train.seed, synchronized=accelerator.replicas > 1
+            params.model, records.schema.count, seed=params.train.seed, synchronized=accelerator.strategy is not None
         )
     set_initial_weights(network, params.model, params.train.initial_weights)
     return PoseModel(network=network, config=params.model, keypoints=records.schema, sigma=params.train.sigma)
@@ -118,7 +118,7 @@ def training_task(
     crops = None if cache is None else cache.training(records, (height, width), config.augmentation)
 
     def validate() -> tuple[float, float]:
-        judgement = judge()
+        judgement = judge(progress=True)
         loss = judgement.predictions.val_loss
         ap = None if judgement.ap is None else judgement.ap.figures["AP"]
         if loss is None or ap is None:

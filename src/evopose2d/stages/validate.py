@@ -35,7 +35,7 @@ def run(params: Params) -> dict[str, Any]:
     logger.info("computing on %s, %s", accelerator, params.accelerator.precision)
     accelerator.check_batch(params.validate.batch_size, "validate.batch_size")
     with accelerator.scope():
-        model = load_pose_model(layout.MODEL, synchronized=accelerator.replicas > 1)
+        model = load_pose_model(layout.MODEL, synchronized=accelerator.strategy is not None)
         records_root = Path(params.write_tfrecords.root)
         judge = Judge(model, params.dataset, records_root, params.validate, jit_compile=accelerator.jit_compile)
     judge.records.check_keypoints(params.dataset)

@@ -19,6 +19,7 @@ from evopose2d.data.records import told_if_damaged
 from evopose2d.errors import TrainingError
 from evopose2d.networks.seeding import reseed
 from evopose2d.networks.stretches import same_block, stretches
+from evopose2d.progress import duration, progress_bar
 from evopose2d.training.losses import HeatmapLoss
 from evopose2d.training.optimizer import AdamL2, convolution_kernels
 from evopose2d.training.result import EpochResult, TrainingResult
@@ -38,7 +39,7 @@ class TrainingTask:
         network: from normalising images to heatmaps; built inside the accelerator's scope.
         batches: gives the batches of all epochs from the given one (counted from 0) to the last: uint8 images
             (B, H, W, 3) with keypoints (B, K, 3) in crop pixels.
-        steps_per_epoch: batches in an epoch.
+        steps_per_epoch: optimizer steps in an epoch, of a batch each.
         validate: gives the network's loss and AP over the val people, as it is when called.
         config: the ``train`` section.
         records: folder that the batches are read from, told where it is damaged; None: they are of no records.
@@ -71,7 +72,7 @@ def train(
         folder: where this run, and no other, keeps its state and its best weights.
         on_epoch: told of every epoch once it is saved.
         hopeless: tells after each epoch, from all so far, whether to train no further.
-        on_step: told of every step's loss, the mean over the epoch so far.
+        on_step: told of the loss, the mean over the epoch so far, after every batch, or part of one.
         resumable: save the state after each epoch, which waits for the disk.
         traced: functions of trainings before in this process, to start sooner; the result is the same. They are
             passed over where XLA compiles, in mixed precision, on several devices, and on other backends.
@@ -96,15 +97,22 @@ def train(
     if first_epoch < task.config.epochs:
         with contextlib.nullcontext() if task.records is None else told_if_damaged(task.records):
             model.fit(
-                task.batches(first_epoch),
+                _in_parts(task.batches(first_epoch), task.config),
                 epochs=task.config.epochs,
                 initial_epoch=first_epoch,
-                steps_per_epoch=task.steps_per_epoch,
+                steps_per_epoch=task.steps_per_epoch * task.config.accumulation,
                 callbacks=[progress],
                 shuffle=False,
                 verbose=0,
             )
     return TrainingResult(epochs=progress.epochs, best_weights=best_weights)
+
+
+def _in_parts(batches: tf.data.Dataset, config: TrainConfig) -> tf.data.Dataset:
+    """Divide each batch into the parts that the network is given one after the other."""
+    if config.accumulation == 1:
+        return batches
+    return batches.rebatch(config.batch_size // config.accumulation, drop_remainder=True)
 
 
 def trainable(
@@ -128,7 +136,12 @@ def trainable(
     if jit_compile or not _can_trace_apart():
         traced = None
     model = _TrainingModel(network, HeatmapLoss(stride, config.sigma), traced)
-    optimizer = AdamL2(learning_rate(config, steps_per_epoch), l2=config.l2, decayed=convolution_kernels(network))
+    optimizer = AdamL2(
+        learning_rate(config, steps_per_epoch),
+        l2=config.l2,
+        decayed=convolution_kernels(network),
+        accumulation=config.accumulation,
+    )
     model.compile(optimizer=optimizer, jit_compile=jit_compile)
     optimizer.build(model.trainable_variables)
     return model
@@ -201,15 +214,15 @@ class _Progress(keras.callbacks.Callback):
         self._on_epoch = on_epoch
         self._hopeless = hopeless
         self._on_step = on_step
+        self._parts_per_epoch = task.steps_per_epoch * task.config.accumulation
         self._started = 0.0
-        self._bar: tqdm | None = None
+        self._bar: tqdm[Any] | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Make the epoch's randomness a function of its number, so that a resumed run repeats it."""
         reseed(self._task.network, self._task.config.seed + epoch)
         self._started = time.perf_counter()
-        name = f"epoch {epoch + 1}/{self._task.config.epochs}"
-        self._bar = tqdm(total=self._task.steps_per_epoch, desc=name, unit="batch", leave=False, disable=None)
+        self._bar = progress_bar(f"epoch {epoch + 1}/{self._task.config.epochs}", self._parts_per_epoch, unit="step")
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Stop at the first loss that is not a number: nothing good can follow it."""
@@ -217,8 +230,8 @@ class _Progress(keras.callbacks.Callback):
         self._check("loss", loss, f"in epoch {len(self.epochs) + 1}, step {batch + 1}")
         self._on_step(loss)
         assert self._bar is not None
+        self._bar.set_postfix_str(self._figures(loss, batch + 1), refresh=False)
         self._bar.update()
-        self._bar.set_postfix(loss=f"{loss:.1f}", refresh=False)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Validate; then save the weights if they are the best, and last the state that counts the epoch."""
@@ -245,6 +258,14 @@ class _Progress(keras.callbacks.Callback):
         if self._hopeless(self.epochs):
             self.model.stop_training = True
 
+    def _figures(self, loss: float, steps: int) -> str:
+        """Describe how an epoch goes, after some of its steps."""
+        seconds = (time.perf_counter() - self._started) / steps
+        config = self._task.config
+        ahead = (config.epochs - len(self.epochs)) * self._parts_per_epoch - steps
+        images = config.batch_size / config.accumulation / seconds
+        return f"loss {loss:.1f}, {images:.0f} images/s, {duration(ahead * seconds)} of training left"
+
     def _check(self, what: str, loss: float, when: str) -> None:
         if not math.isfinite(loss):
             raise TrainingError(
@@ -254,4 +275,4 @@ class _Progress(keras.callbacks.Callback):
 
     def _last_learning_rate(self) -> float:
         optimizer = self.model.optimizer
-        return float(optimizer._learning_rate(optimizer.iterations - 1))
+        return float(optimizer._learning_rate(keras.ops.convert_to_tensor(optimizer.iterations) - 1))

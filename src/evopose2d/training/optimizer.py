@@ -21,11 +21,20 @@ class AdamL2(keras.optimizers.Adam):
         learning_rate: a rate or a schedule.
         l2: factor of the penalty, at least 0.
         decayed: paths of the variables that decay.
+        accumulation: batches whose gradients are averaged for one step; the schedule counts steps, not batches.
     """
 
-    def __init__(self, learning_rate: Any, *, l2: float, decayed: Collection[str]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        learning_rate: Any,  # noqa: ANN401 - a number or a schedule
+        *,
+        l2: float,
+        decayed: Collection[str],
+        accumulation: int = 1,
+    ) -> None:
+        parts = accumulation if accumulation > 1 else None
         # A name that does not count up: TensorFlow makes variables of names that it knows in half the time.
-        super().__init__(learning_rate, name="adam_l2")
+        super().__init__(learning_rate, name="adam_l2", gradient_accumulation_steps=parts)
         self._l2 = l2
         self._decayed_paths = frozenset(decayed)
         self._decays: list[bool] = []
@@ -71,6 +80,13 @@ class AdamL2(keras.optimizers.Adam):
         momentum.assign(np.concatenate(moments[::2]))
         velocity.assign(np.concatenate(moments[1::2]))
 
+    def _get_current_learning_rate(self) -> Any:  # noqa: ANN401 - backend tensor
+        """Return the rate of the step that is being taken; Keras would count accumulated batches."""
+        schedule = self._learning_rate
+        if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            return schedule(self.iterations)
+        return super()._get_current_learning_rate()
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:  # noqa: ANN401 - backend tensors
         """Update one variable from its gradient, which devices have summed already."""
         super().update_step(self._penalised(gradient, variable), variable, learning_rate)
@@ -86,7 +102,7 @@ class AdamL2(keras.optimizers.Adam):
         import tensorflow as tf
 
         *_, momentum, velocity, change = (variable.value for variable in self.variables)
-        step = tf.cast(self.iterations.value + 1, tf.float32)
+        step = tf.cast(keras.ops.convert_to_tensor(self.iterations) + 1, tf.float32)
         penalised = map(self._penalised, gradients, variables)
         gradient = tf.concat([tf.reshape(each, [-1]) for each in penalised], axis=0)
         change.assign(tf.zeros_like(gradient), read_value=False)

@@ -10,7 +10,7 @@ from evopose2d.data.download.detections import detections_content, detections_st
 from evopose2d.data.download.fetch import Retry
 from evopose2d.data.download.layout import TRAIN, VAL
 from evopose2d.data.download.plan import Plan, Step
-from evopose2d.data.download.progress import progress_bar
+from evopose2d.progress import progress_bar
 
 
 def plan_synthetic(root: Path, config: SyntheticConfig, download: DownloadConfig, retry: Retry) -> Plan:

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import requests
 
-from evopose2d.data.download.progress import progress_bar
 from evopose2d.errors import ConfigError, DownloadError
 from evopose2d.files import file_sha256
+from evopose2d.progress import progress_bar
 
 _LOGGER = logging.getLogger(__name__)
 _CHUNK = 1 << 16

@@ -14,9 +14,9 @@ from evopose2d.data.download.fetch import Retry
 from evopose2d.data.download.layout import SPLITS, Split, files_below
 from evopose2d.data.download.localised import IMPORT_REPORT, LocalSplit, localised, with_same_keypoints
 from evopose2d.data.download.plan import Plan, Space, Step
-from evopose2d.data.download.progress import progress_bar
 from evopose2d.errors import ConfigError, DataError
 from evopose2d.files import file_sha256, write_json
+from evopose2d.progress import progress_bar
 
 _LOGGER = logging.getLogger(__name__)
 

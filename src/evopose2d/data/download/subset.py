@@ -17,10 +17,10 @@ from evopose2d.data.download.detections import detections_content, detections_st
 from evopose2d.data.download.fetch import Retry, check_address, fetch_bytes
 from evopose2d.data.download.layout import SPLITS, TEST_DEV, TRAIN, VAL, Split
 from evopose2d.data.download.plan import Plan, Space, Step
-from evopose2d.data.download.progress import progress_bar
 from evopose2d.data.download.store import ArchiveStore, archive_store
 from evopose2d.errors import DataError, DownloadError
 from evopose2d.files import write_json
+from evopose2d.progress import progress_bar
 
 _CONNECTIONS = 8
 _IMAGE_BYTES = 250_000  # of an image and its annotations: COCO's images take 163 KB each

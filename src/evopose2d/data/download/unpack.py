@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evopose2d.data.download.layout import leaves_folder
-from evopose2d.data.download.progress import progress_bar
 from evopose2d.errors import DownloadError
+from evopose2d.progress import progress_bar
 
 
 def unpack(archive: Path, folder: Path, members: Sequence[str]) -> None:
