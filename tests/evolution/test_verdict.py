@@ -36,6 +36,13 @@ def test_a_lead_beyond_chance_is_found():
     )
 
 
+def test_the_winner_and_the_ancestor_are_compared_at_equal_training():
+    lines = verdict({0: [20.0, 22.0], 7: [10.0, 12.1], 3: [15.0, 17.1]}).comparison()
+    assert [line.partition(":")[0] for line in lines] == ["individual 7 in the finals", "individual 0 in the finals"]
+    assert "fitness 11.05, AP 0.500, val loss 11.05" in lines[0]
+    assert len(verdict({0: [1.0, 2.0], 7: [3.0, 4.0]}).comparison()) == 1
+
+
 def test_a_lead_within_chance_is_not():
     found = verdict({0: [20.0, 22.0], 7: [23.0, 18.0], 3: [15.0, 30.0]})
     assert found.winner.individual == 7

@@ -51,6 +51,12 @@ class Standing:
         """Multiply-adds of a forward pass over one image."""
         return self.trainings[0].multiply_adds
 
+    def __str__(self) -> str:
+        return (
+            f"individual {self.individual} in the finals: fitness {self.fitness:.4g}, AP {self.ap:.3f}, val loss "
+            f"{self.val_loss:.4g}, {self.parameters / 1e6:.2f} M parameters, {self.multiply_adds / 1e9:.3g} GMACs"
+        )
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -110,6 +116,11 @@ class Verdict:
     def found(self) -> bool:
         """Whether the winner is ahead of the ancestor by more than chance explains."""
         return self.noise is not None and self.lead > self.noise
+
+    def comparison(self) -> list[str]:
+        """Return the winner's figures and the ancestor's at equal training, a line each; one where it is the same."""
+        compared = dict.fromkeys((self.winner.individual, self.ancestor))
+        return [str(each) for each in self.standings if each.individual in compared]
 
     def __str__(self) -> str:
         measure = "AP" if self.by_ap else "fitness"

@@ -52,6 +52,7 @@ class Winner:
             "weights": self.weights,
             "settings": dict(self.settings),
             "verdict": None if self.verdict is None else str(self.verdict),
+            "finals": [] if self.verdict is None else self.verdict.comparison(),
         }
 
     def to_yaml(self) -> str:
@@ -62,7 +63,8 @@ class Winner:
             f"{result.parameters / 1e6:.2f} M parameters, {result.multiply_adds / 1e9:.3g} GMACs"
         ]
         if self.verdict is not None:
-            lines += [f"# {line}" for line in textwrap.wrap(str(self.verdict), _WIDTH)]
+            told = [*textwrap.wrap(str(self.verdict), _WIDTH), *self.verdict.comparison()]
+            lines += [f"# {line}" for line in told]
         section = ""
         for key, value in sorted(self.settings.items()):
             if not key.startswith(f"{section}."):
