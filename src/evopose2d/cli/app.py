@@ -10,6 +10,7 @@ from evopose2d.cli.benchmark import benchmark
 from evopose2d.cli.devices import devices
 from evopose2d.cli.evolve import evolve
 from evopose2d.cli.export import export
+from evopose2d.cli.import_labels import import_labels
 from evopose2d.cli.networks import networks
 from evopose2d.cli.output import configure_logging, import_tensorflow, show
 from evopose2d.cli.predict import predict
@@ -30,6 +31,7 @@ app.add_typer(networks)
 app.command()(convert_weights)
 app.command()(devices)
 app.add_typer(benchmark)
+app.command("import")(import_labels)
 app.command()(predict)
 app.command()(export)
 

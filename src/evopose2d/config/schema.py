@@ -54,14 +54,26 @@ class SyntheticConfig:
 
 
 @dataclass(frozen=True)
+class SplitConfig:
+    """How a source without val split is divided (``dataset.split``)."""
+
+    val: float = _allowed(above=0.0, maximum=0.9)
+    seed: int = _allowed(minimum=0)
+
+
+@dataclass(frozen=True)
 class DatasetConfig:
     """Which images and keypoints (``dataset``)."""
 
     source: str = _allowed()
     root: str = _allowed()
+    format: str | None = _allowed()
+    category: str | None = _allowed()
+    box_from: str = _allowed(choices=("annotations", "keypoints"))
     flip_pairs: list[list[str]] | None = _allowed()
     sigmas: list[float] | None = _allowed(above=0.0)
     upper_body: list[str] | None = _allowed()
+    split: SplitConfig = field(default_factory=SplitConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
 
 

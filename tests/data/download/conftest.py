@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evopose2d.config.schema import DatasetConfig, DownloadConfig, SyntheticConfig
+from evopose2d.config.schema import DatasetConfig, DownloadConfig, SplitConfig, SyntheticConfig
 from evopose2d.data.download.archives import Archive, CocoArchives
 from evopose2d.data.download.dataset import prepare_dataset
 from evopose2d.data.download.fetch import Retry
@@ -231,6 +231,10 @@ def dataset_config(root: Path, source: str) -> DatasetConfig:
     return DatasetConfig(
         source=source,
         root=str(root),
+        format=None,
+        category=None,
+        box_from="annotations",
+        split=SplitConfig(val=0.34, seed=0),
         flip_pairs=None,
         sigmas=None,
         upper_body=None,

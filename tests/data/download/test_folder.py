@@ -93,11 +93,14 @@ def test_images_may_lie_in_folders_of_their_own(prepare, root, own_folder):
     assert (root / "val2017" / "left" / "a.png").exists()
 
 
-@pytest.mark.parametrize("missing", [TRAIN, VAL])
-def test_one_split_is_enough(prepare, own_folder, missing):
+def test_val_alone_is_enough_and_train_alone_is_divided(prepare, own_folder):
     source = own_folder()
-    (source / missing).unlink()
-    assert len(prepare(source).splits) == 1
+    (source / TRAIN).rename(source / "train.json")
+    assert [split.name for split in prepare(source).splits] == ["val"]
+    (source / VAL).unlink()
+    (source / "train.json").rename(source / TRAIN)
+    splits = {split.name: split.labelled_people for split in prepare(source).splits}
+    assert splits == {"train": 1, "val": 1}
 
 
 def test_test_dev_and_detections_are_taken_too(prepare, root, own_folder, make):
@@ -326,7 +329,9 @@ def test_splits_must_have_the_same_keypoints(prepare, own_folder, make):
 
 def test_a_folder_without_annotations_is_one_line(prepare, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"person_keypoints_train2017\.json or annotations/person"):
+    with pytest.raises(
+        DataError, match=r"empty: holds no labels in a known format \(coco, yolo, labelme, coco-export\)"
+    ):
         prepare(tmp_path / "empty")
 
 

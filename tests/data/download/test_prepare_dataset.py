@@ -142,13 +142,15 @@ def test_an_interrupted_unpacking_goes_on_without_fetching_again(coco, root, mon
 
 KILLED_RUN = """
 import json, sys
-from evopose2d.config.schema import DatasetConfig, DownloadConfig, SyntheticConfig
+from evopose2d.config.schema import DatasetConfig, DownloadConfig, SplitConfig, SyntheticConfig
 from evopose2d.data.download.archives import Archive, CocoArchives
 from evopose2d.data.download.dataset import prepare_dataset
 root, mirror, archives = sys.argv[1:]
 archives = {name: Archive(**values) for name, values in json.loads(archives).items()}
 prepare_dataset(
-    DatasetConfig("coco2017", root, None, None, None, SyntheticConfig(1, 1, 1, 0)),
+    DatasetConfig(
+        "coco2017", root, None, None, "annotations", None, None, None, SplitConfig(0.2, 0), SyntheticConfig(1, 1, 1, 0)
+    ),
     DownloadConfig("remove", 0, False, None, mirror),
     archives=CocoArchives(**archives),
 )

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from evopose2d.data.download.layout import files_below, leaves_folder
-
-_IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"))
+from evopose2d.data.download.layout import files_below, is_image, leaves_folder
 
 
 @dataclass
@@ -20,7 +18,8 @@ class ImageFinder:
 
     A name fits a file if one is the end of the other: ``images/train2017/7.jpg`` fits ``7.jpg`` in the image folder,
     and ``7.jpg`` fits ``day2/7.jpg``. A file that so fits two names is neither's, and of several files that fit one
-    name only one in the image folder is it. Nothing outside of the folder is ever found.
+    name only one in the image folder is it. Where all names that fit nothing have one folder, it is that of the tool
+    that wrote them, and says nothing. Nothing outside of the source is ever found.
 
     Attributes:
         source: the folder.
@@ -40,9 +39,10 @@ class ImageFinder:
         if rest:
             for name, _ in files_below(self.source):
                 self._by_name[_key(PurePosixPath(name).name)].append(name)
-                if PurePosixPath(name).suffix.lower() in _IMAGES:
+                if is_image(name):
                     self._by_name[_key(PurePosixPath(name).stem)].append(name)
-        fitting = {name: self._fitting(name) for name in rest}
+        foreign = len({tuple(_parts(name)[:-1]) for name in rest}) == 1
+        fitting = {name: self._fitting(name, foreign_folder=foreign) for name in rest}
         claims = defaultdict(list)
         for name, path in fitting.items():
             claims[path].append(name)
@@ -63,7 +63,7 @@ class ImageFinder:
     def example(self) -> str | None:
         """Return one image file that is there, for messages."""
         folder = self.images if self.images.is_dir() else self.source
-        files = (name for name, _ in files_below(folder) if PurePosixPath(name).suffix.lower() in _IMAGES)
+        files = (name for name, _ in files_below(folder) if is_image(name))
         first = next(files, None)
         return None if first is None else str(folder / first)
 
@@ -71,11 +71,12 @@ class ImageFinder:
         path = self.images / name
         return path if not leaves_folder(name) and os.path.isfile(path) else None  # noqa: PTH113 - long names are none
 
-    def _fitting(self, name: str) -> Path | None:
+    def _fitting(self, name: str, *, foreign_folder: bool) -> Path | None:
         sought = [_key(part) for part in _parts(unquote(name))]
         if not sought:
             return None
-        fitting = [path for path in self._by_name.get(sought[-1], []) if self._fits(sought, path)]
+        alike = self._by_name.get(sought[-1], [])
+        fitting = [path for path in alike if self._fits(sought, path)] or (alike if foreign_folder else [])
         if len(fitting) > 1:
             fitting = [path for path in fitting if (self.source / path).is_relative_to(self.images)]
         return self.source / fitting[0] if len(fitting) == 1 else None

@@ -1,21 +1,25 @@
-"""A user's own folder in COCO's layout: its annotations checked and completed, its images linked."""
+"""A user's own folder of labelled images: its labels checked and completed, its images linked, in COCO's layout."""
 
 import functools
 import logging
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from evopose2d.config.schema import DatasetConfig, DownloadConfig
 from evopose2d.data.coco import read_json
 from evopose2d.data.download.detections import detections_content, detections_step
+from evopose2d.data.download.dividing import divided
 from evopose2d.data.download.fetch import Retry
-from evopose2d.data.download.layout import SPLITS, Split, files_below
+from evopose2d.data.download.layout import files_below, is_image
 from evopose2d.data.download.localised import IMPORT_REPORT, LocalSplit, localised, with_same_keypoints
 from evopose2d.data.download.plan import Plan, Space, Step
+from evopose2d.data.formats import Format, LabelledImages, format_of
+from evopose2d.data.formats.base import split_named
 from evopose2d.errors import ConfigError, DataError
-from evopose2d.files import file_sha256, write_json
+from evopose2d.files import digest, file_sha256, write_json
 from evopose2d.progress import progress_bar
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,34 +30,32 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
 
     Raises:
         ConfigError: there is no such folder, or it is the dataset's own or holds it.
-        DataError: it holds no annotation file, or ``download.detections`` names no file.
+        DataError: it holds no labels in a known format, or ``download.detections`` names no file.
     """
     source = source_folder(dataset.source)
     if root.resolve() == source.resolve() or root.resolve() in source.resolve().parents:
         raise ConfigError(f"dataset.source: {source} lies in dataset.root ({root}); name another dataset.root")
-    splits = [split for split in SPLITS if (source / split.annotations).is_file()]
-    if not any(split.labelled for split in splits):
-        wanted = " or ".join(split.annotations for split in SPLITS if split.labelled)
-        raise DataError(f"{source}: no {wanted} below it, so it is no folder in COCO's layout")
-    read = functools.cache(lambda: _read(source, splits))
-    steps = [
-        Step(
-            "folder",
-            None,
-            lambda: _take(root, read()),
-            tuple(split.annotations for split in splits),
-            lambda: _space(source, root, splits),
-        )
-    ]
+    labels = format_of(source, dataset.format)
+    _LOGGER.info("%s: labels in format %s", source, labels.name)
+    read = functools.cache(lambda: _read(source, labels, dataset))
+    steps = [Step("folder", None, lambda: _take(root, read()), (IMPORT_REPORT,), lambda: _space(source, root))]
     if download.detections is not None:
         steps.append(detections_step(root, download.detections, retry))
+    settings = {"format": dataset.format, "category": dataset.category, "box_from": dataset.box_from}
     content = {
         "source": dataset.source,
-        "files": {name: file_sha256(source / name) for split in splits for name in _data_files(source, split)},
-        "images": {split.images: sorted(files_below(source / split.images)) for split in splits},
+        "labels": source_digest(source),
+        "settings": settings | {"split": asdict(dataset.split)},
         "detections": detections_content(download.detections),
     }
     return Plan(dataset.source, content, tuple(steps), check=read)
+
+
+def source_digest(source: Path) -> str:
+    """Return what changes when a label of a folder does: contents of all but images, names and sizes of those."""
+    files = sorted(files_below(source))
+    labels = {name: file_sha256(source / name) for name, _ in files if not is_image(name)}
+    return digest({"labels": labels, "images": [list(file) for file in files if is_image(file[0])]})
 
 
 def source_folder(given: str) -> Path:
@@ -67,38 +69,70 @@ def source_folder(given: str) -> Path:
         return source
     found = "is a file" if source.exists() else "does not exist"
     raise ConfigError(
-        f"dataset.source: got {given!r}: {source.absolute()} {found}; must be synthetic, coco2017 or a folder in "
-        "COCO's layout"
+        f"dataset.source: got {given!r}: {source.absolute()} {found}; must be synthetic, coco2017 or a folder of "
+        "labelled images"
     )
 
 
-def _data_files(source: Path, split: Split) -> list[str]:
-    return [name for name in (split.annotations, split.detections) if (source / name).is_file()]
-
-
-def _space(source: Path, root: Path, splits: list[Split]) -> Space:
+def _space(source: Path, root: Path) -> Space:
     """Images take space only where they must be copied, on another disk."""
     existing = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
     if existing.stat().st_dev == source.stat().st_dev:
         return Space()
-    return Space(lasting=sum(size for split in splits for _, size in files_below(source / split.images)))
+    return Space(lasting=sum(size for name, size in files_below(source) if is_image(name)))
 
 
-def _read(source: Path, splits: list[Split]) -> list[LocalSplit]:
-    """Read and check all JSON files of the folder, and find their images.
+def _read(source: Path, labels: Format, dataset: DatasetConfig) -> list[LocalSplit]:
+    """Read and check all labels of the folder, and find their images.
 
     Raises:
         DataError: a file has mistakes, all images of a split are missing, or splits have other keypoints.
     """
+    given = _by_split(labels.read(source), source)
     found = []
-    for split in splits:
-        path, detections = source / split.annotations, source / split.detections
-        given = (detections, read_json(detections)) if detections.is_file() else None
-        found.append(localised(split, read_json(path), path, source, given))
+    for name, each in given.items():
+        detections = None if each.detections is None else (each.detections, read_json(each.detections))
+        local = localised(
+            split_named(name),
+            each.content,
+            each.path,
+            source,
+            each.images,
+            detections,
+            category=dataset.category,
+            box_from_keypoints=dataset.box_from == "keypoints",
+        )
+        found += divided(local, dataset.split) if name == "train" and "val" not in given else [local]
+    found = with_same_keypoints(found)
     for local in found:
         for line in local.lines:
             _LOGGER.warning("%s", line)
-    return with_same_keypoints(found)
+    return found
+
+
+def _by_split(found: Sequence[LabelledImages], source: Path) -> dict[str, LabelledImages]:
+    """Return what is there of each split; labels without a split are of train.
+
+    Raises:
+        DataError: several files are of one split, or none has labels to train or validate with.
+    """
+    result: dict[str, LabelledImages] = {}
+    for each in found:
+        # What exports call test has labels, which COCO's test-dev has not: it is val where there is no other.
+        named = "train" if each.split is None else each.split
+        if named == "test-dev" and isinstance(each.content, dict) and each.content.get("annotations"):
+            if any(other.split == "val" for other in found):
+                _LOGGER.warning("%s: labelled test images are not used, since there are val images", each.path)
+                continue
+            named = "val"
+        if named in result:
+            raise DataError(
+                f"{source}: {each.path} and {result[named].path} are both {named}; keep one, or one folder each"
+            )
+        result[named] = each
+    if not {"train", "val"} & set(result):
+        raise DataError(f"{source}: holds no labels to train or validate with")
+    return result
 
 
 def _take(root: Path, splits: Sequence[LocalSplit]) -> None:

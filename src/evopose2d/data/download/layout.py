@@ -55,6 +55,14 @@ ARCHIVES = "archives"
 DATASET_FOLDERS = ("annotations", "detections", *(split.images for split in SPLITS))
 
 
+_IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"))
+
+
+def is_image(name: str) -> bool:
+    """Tell an image from other files by its suffix."""
+    return PurePosixPath(name).suffix.lower() in _IMAGES
+
+
 def leaves_folder(name: str) -> bool:
     """Say whether a relative file name, read the POSIX or the Windows way, could point outside its folder."""
     windows = PureWindowsPath(name)

@@ -44,7 +44,11 @@ def localised(
     content: Any,  # noqa: ANN401 - any JSON value
     path: Path,
     source: Path,
+    images_dir: Path,
     detections: tuple[Path, Any] | None = None,
+    *,
+    category: str | None = None,
+    box_from_keypoints: bool = False,
 ) -> LocalSplit:
     """Check a split's files and find its images.
 
@@ -52,14 +56,17 @@ def localised(
         split: which one.
         content: JSON value of its annotation file.
         path: the annotation file, for messages.
-        source: the folder below which its images lie, first of all in the split's own.
+        source: the folder below which its images lie.
+        images_dir: the folder in it where images are looked for first.
         detections: path and JSON value of its detection file, if there is one.
+        category: name or id of the category that is wanted; None: the one with keypoints.
+        box_from_keypoints: whether boxes are drawn around the keypoints.
 
     Raises:
         DataError: the file has mistakes, nobody is left, or none of the images is there.
     """
     checked = coco_object(content, path)
-    finder = ImageFinder(source, source / split.images, list(_names(checked)))
+    finder = ImageFinder(source, images_dir, list(_names(checked)))
 
     def find_size(name: str) -> tuple[int, int] | None:
         file = finder.find(name)
@@ -67,7 +74,7 @@ def localised(
 
     coco: CocoFile | None = None
     if split.labelled:
-        coco = parse_coco(checked, path, find_size=find_size)
+        coco = parse_coco(checked, path, category=category, find_size=find_size, box_from_keypoints=box_from_keypoints)
         images, findings = Images(coco.images, coco.image_ids), coco.findings
         _refuse_nobody(coco)
     else:

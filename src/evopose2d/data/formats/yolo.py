@@ -1,0 +1,156 @@
+"""Ultralytics YOLO-pose: ``data.yaml`` with ``kpt_shape`` and ``flip_idx``, a text file of normalised rows an image."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evopose2d.data.coco.values import shown
+from evopose2d.data.download.layout import is_image
+from evopose2d.data.formats.base import LabelledImages
+from evopose2d.data.image_files import read_size
+from evopose2d.errors import DataError
+from evopose2d.keypoints import COCO_PERSON
+
+_BOX = 5  # class, centre x, centre y, width, height
+_SPLITS = {"train": "train", "val": "val", "valid": "val"}
+
+
+class YoloPose:
+    """One category; keypoints are named by ``kpt_names``, or as COCO's where there are 17."""
+
+    name = "yolo"
+
+    def recognises(self, source: Path) -> bool:
+        """Tell whether a YAML file in the folder has ``kpt_shape``."""
+        return _description_file(source) is not None
+
+    def read(self, source: Path) -> list[LabelledImages]:
+        """Read the splits that ``data.yaml`` names."""
+        path = _description_file(source)
+        if path is None:
+            raise DataError(f"{source}: no data.yaml with kpt_shape in it")
+        description = _description(path)
+        count, dimensions = _shape(description, path)
+        names = _names(description, count, path)
+        found = []
+        for key, split in _SPLITS.items():
+            given = description.get(key)
+            if isinstance(given, str):
+                folder = _folder(path, description, given)
+                content = _coco(folder, names, dimensions, _categories(description))
+                found.append(LabelledImages(split, folder, content, folder))
+        if not found:
+            raise DataError(f"{path}: names no folder of images for train or val")
+        return found
+
+
+def _description_file(source: Path) -> Path | None:
+    for path in sorted((*source.glob("*.yaml"), *source.glob("*.yml"))):
+        if b"kpt_shape" in path.read_bytes():
+            return path
+    return None
+
+
+def _description(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is no YAML file ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: must hold keys and values, got {shown(content)}")
+    return content
+
+
+def _shape(description: Mapping[str, Any], path: Path) -> tuple[int, int]:
+    shape = description.get("kpt_shape")
+    fits = isinstance(shape, list) and len(shape) == 2 and all(isinstance(number, int) for number in shape)
+    if not fits or shape[0] < 1 or shape[1] not in (2, 3):  # type: ignore[index]
+        raise DataError(f"{path}: kpt_shape must be [number of keypoints, 2 or 3], got {shown(shape)}")
+    return shape[0], shape[1]  # type: ignore[index]
+
+
+def _names(description: Mapping[str, Any], count: int, path: Path) -> list[str]:
+    """Return the keypoints' names; without any, COCO's for 17, else numbers with the sides that ``flip_idx`` tells."""
+    given = description.get("kpt_names")
+    listed = next(iter(given.values()), None) if isinstance(given, dict) else given
+    if isinstance(listed, list) and len(listed) == count:
+        return [str(name) for name in listed]
+    if given is not None:
+        raise DataError(f"{path}: kpt_names must be {count} names, as many as kpt_shape says, got {shown(given)}")
+    flips = description.get("flip_idx")
+    if flips is not None and (not isinstance(flips, list) or sorted(map(str, flips)) != sorted(map(str, range(count)))):
+        raise DataError(f"{path}: flip_idx must be the indices 0 to {count - 1} in another order, got {shown(flips)}")
+    if count == COCO_PERSON.count and (flips is None or tuple(flips) == COCO_PERSON.flip_permutation):
+        return list(COCO_PERSON.names)
+    return [_numbered_name(index, flips[index] if flips else index) for index in range(count)]
+
+
+def _numbered_name(index: int, mirrored: int) -> str:
+    if mirrored == index:
+        return f"point_{index}"
+    return f"left_{index}_{mirrored}" if index < mirrored else f"right_{mirrored}_{index}"
+
+
+def _categories(description: Mapping[str, Any]) -> list[tuple[Any, str]]:
+    """Return number and name of each category; all share the keypoints."""
+    names = description.get("names")
+    numbered = names.items() if isinstance(names, dict) else enumerate(names if isinstance(names, list) else ["person"])
+    return [(number, str(name)) for number, name in numbered]
+
+
+def _folder(path: Path, description: Mapping[str, Any], given: str) -> Path:
+    """Return a split's folder of images, which exports name from several places."""
+    base = path.parent / str(description.get("path") or ".")
+    cleaned = given.removeprefix("../").removeprefix("./")
+    for folder in (base / given, path.parent / given, path.parent / cleaned):
+        if folder.is_dir():
+            return folder
+    raise DataError(f"{path}: {given}: no such folder below {path.parent.absolute()}")
+
+
+def _coco(folder: Path, names: Sequence[str], dimensions: int, named: Sequence[tuple[Any, str]]) -> dict[str, Any]:
+    images: list[dict[str, Any]] = []
+    people: list[dict[str, Any]] = []
+    for image in sorted(path for path in folder.rglob("*") if is_image(path.name)):
+        size = read_size(image)
+        if size is None:
+            raise DataError(f"{image}: cannot be read as an image")
+        images.append({"id": len(images) + 1, "file_name": image.relative_to(folder).as_posix()})
+        images[-1] |= {"width": size[0], "height": size[1]}
+        labels = _label_file(image)
+        for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines() if labels.is_file() else (), 1):
+            if line.strip():
+                person = _person(line, len(names), dimensions, size, f"{labels}: line {number}")
+                people.append({"id": len(people) + 1, "image_id": len(images), **person})
+    categories = [{"id": number, "name": name, "keypoints": list(names), "skeleton": []} for number, name in named]
+    return {"images": images, "annotations": people, "categories": categories}
+
+
+def _label_file(image: Path) -> Path:
+    """Return the file with an image's labels: the last folder called images is called labels there."""
+    parts = list(image.parts)
+    if "images" in parts:
+        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+    return Path(*parts).with_suffix(".txt")
+
+
+def _person(line: str, count: int, dimensions: int, size: tuple[int, int], place: str) -> dict[str, Any]:
+    try:
+        row = [float(value) for value in line.split()]
+    except ValueError:
+        row = []
+    if len(row) != _BOX + dimensions * count:
+        raise DataError(
+            f"{place}: must be {_BOX + dimensions * count} numbers (class, box, {count} keypoints), got {shown(line)}"
+        )
+    width, height = size
+    x, y, box_width, box_height = row[1] * width, row[2] * height, row[3] * width, row[4] * height
+    keypoints: list[float] = []
+    for start in range(_BOX, len(row), dimensions):
+        values = row[start : start + dimensions]
+        visibility = values[2] if dimensions == 3 else 2.0 if any(values) else 0.0
+        keypoints += [values[0] * width, values[1] * height, visibility]
+    box = [x - box_width / 2, y - box_height / 2, box_width, box_height]
+    return {"category_id": row[0], "bbox": box, "keypoints": keypoints}
