@@ -198,6 +198,9 @@ def test_next_steps_are_commands_to_copy():
     other = next_steps(Path("other.yaml"), ["evolve.root=a"], "a", None, [])
     assert "evopose2d evolve best --params other.yaml evolve.root=a --write" in other
     assert other.endswith("evopose2d sync --params other.yaml evolve.root=a")
+    settings = ["evolve.root=a", "tracking.uri=http://server:5000/a b"]
+    sync = next_steps(Path("other.yaml"), settings, "a", None, []).splitlines()[-1]
+    assert sync == "  evopose2d sync --params other.yaml evolve.root=a 'tracking.uri=http://server:5000/a b'"
     blank = next_steps(Path("my settings.yaml"), ["evolve.root=ä b"], "ä b", None, [])
     assert shlex.split(blank.splitlines()[-1])[2:] == ["--params", "my settings.yaml", "evolve.root=ä b"]
 

@@ -238,3 +238,47 @@ def test_a_second_driver_is_refused_and_the_first_goes_on(start, unbroken, tmp_p
     assert f"process {first.process.pid} on" in errors
     assert first.wait()[0] == 0
     check_nothing_lost(tmp_path / "broken", unbroken())
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """Address of a cluster with a machine that cannot import the project."""
+    # Ray takes from the environment, when it is imported, that all of it stays on the loopback address.
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    (tmp_path / "shadow/evopose2d").mkdir(parents=True)
+    (tmp_path / "shadow/evopose2d/__init__.py").write_text("raise ImportError('not installed here')")
+    process = subprocess.Popen(
+        [sys.executable, DRIVER.parent / "small_cluster.py", tmp_path / "shadow"],
+        env={**os.environ, _MARK: f"{tmp_path} cluster"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    yield process.stdout.readline().strip()
+    kill_marked(_MARK, f"{tmp_path} cluster")
+    process.communicate()
+
+
+def test_a_machine_that_cannot_run_the_project_costs_no_individual_an_attempt(cluster, start, unbroken, tmp_path):
+    running = start(engine="ray", overrides=[f"evolve.ray_address='{cluster}'"])
+    code, errors = running.wait()
+    assert code == 0, errors
+    assert "is left out: cannot import the project (ImportError: not installed here)" in errors
+    assert "attempt" not in errors
+    check_nothing_lost(tmp_path / "broken", unbroken())
+
+
+@pytest.mark.parametrize(("part", "named"), [("raylet", "raylet"), ("gcs_server", "GCS")])
+def test_the_end_of_a_clusters_ray_is_told(part, named, cluster, start, tmp_path):
+    running = start(engine="ray", seconds=2.0, overrides=[f"evolve.ray_address='{cluster}'"])
+    running.wait_until_training(1)
+    for each in marked(_MARK, f"{tmp_path} cluster"):
+        if each.name() == part:
+            each.kill()
+    code, errors = running.wait()
+    assert code == 1
+    assert f"Ray's {named} " in errors.splitlines()[-1], errors
+    assert "has ended; the same command goes on from here" in errors.splitlines()[-1]
+    status = json.loads((tmp_path / "broken/search/status.json").read_text())
+    assert status["state"] == "failed" and named in status["reason"]

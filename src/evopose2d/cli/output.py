@@ -34,6 +34,8 @@ def configure_logging(*, verbose: bool, quiet: bool) -> None:
     logging.getLogger("evopose2d").setLevel(level)
     # MLflow sets up its own logging when it is imported, by this variable.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "INFO" if verbose else "WARNING")
+    # With a server, MLflow prints addresses of runs on standard output, which is a command's own.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.ERROR)
 

@@ -150,8 +150,9 @@ def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | 
         "tables and drawings without MLflow:",
         f"  evopose2d evolve report{where}",
     ]
-    if not pages:
-        return "\n".join([*lines, "MLflow did not answer; once it does:", f"  evopose2d sync{where}"])
+    if not pages:  # the settings say where MLflow is, and what the champion is made of
+        given = "".join(f" {shlex.quote(part)}" for part in [*options, *overrides])
+        return "\n".join([*lines, "MLflow did not answer; once it does:", f"  evopose2d sync{given}"])
     lines.append("compare the individuals:")
     return "\n".join([*lines, *([f"  {server}"] if server else []), *(f"  {page}" for page in pages)])
 

@@ -64,7 +64,7 @@ def run(params: Params, **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as searc
             try:
                 finish(params, recorder)
             except TrackingError as error:
-                logger.warning("%s; `evopose2d sync` fills in what MLflow lacks", error)
+                logger.warning("%s; `evopose2d sync` with the search's settings fills in what MLflow lacks", error)
     archive = read_search(Path(params.evolve.root))
     return Outcome(rows, final_rows(archive), str(archive.verdict or ""), recorder.runs)
 
