@@ -67,6 +67,19 @@ def test_report_shows_and_writes_the_population(project: Path):
     assert len(Path("out/population.csv").read_text().splitlines()) == 10
 
 
+def test_report_shows_what_the_finals_came_to(project: Path, tmp_path: Path):
+    params = make_params(tmp_path, "evolve.controls=true", "evolve.finalists=1", "evolve.final_seeds=2")
+    search.run(params, engine=InlineEngine)
+    shown = invoke("evolve", "report", f"evolve.root={params.evolve.root}")
+    assert shown.exit_code == 0, shown.output
+    verdict = str(read_search(Path(params.evolve.root)).verdict)
+    assert verdict in shown.output
+    table = shown.output.partition("finals: all trained equally")[2].replace(verdict, "")
+    assert "0, the ancestor" in table and "…" not in table
+    assert max(len(line) for line in table.splitlines()) <= 80
+    assert verdict[:60] in invoke("evolve", "best", f"evolve.root={params.evolve.root}").stdout
+
+
 def test_report_as_json(project: Path, finished: Path):
     rows = json.loads(invoke("evolve", "report", "--json").stdout)
     assert [row["number"] for row in rows] == list(range(9))

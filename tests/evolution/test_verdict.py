@@ -31,7 +31,7 @@ def test_a_lead_beyond_chance_is_found():
     assert found.lead == pytest.approx(9.95)
     assert found.found
     assert str(found) == (
-        f"Trained equally (1 epochs, 2 seeds), individual 7 is better than the ancestor: fitness ahead by 9.95, chance "
+        f"Trained equally (1 epoch, 2 seeds), individual 7 is better than the ancestor: fitness ahead by 9.95, chance "
         f"explains {found.noise:.2g}."
     )
 

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.output import show
-from evopose2d.cli.results import best, next_steps, report
+from evopose2d.cli.results import best, next_steps, report, show_finals
 from evopose2d.cli.status import status
 
 
@@ -59,8 +59,7 @@ def run(
     else:
         show(outcome.best, title="best individuals of the search", as_json=False)
         if outcome.finals:
-            show(outcome.finals, title="finals: all trained equally", as_json=False)
-            typer.echo(outcome.verdict)
+            show_finals(outcome.finals, outcome.verdict)
         server, pages = tracked.pages(outcome.runs)
         given = [*(overrides or ()), *more.split()]
         typer.echo(next_steps(params, given, settings.evolve.root, server, pages))

@@ -78,6 +78,8 @@ def show(content: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, title: str
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any value
+    if value is None:
+        return ""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
     if value is None:

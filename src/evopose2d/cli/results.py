@@ -49,8 +49,7 @@ def report(
     else:
         show(_shown(rows), title=f"{len(archive.finished)} of {archive.total} individuals done{_FRONT}", as_json=False)
     if archive.verdict is not None and not as_json:
-        show(final_rows(archive), title="finals: all trained equally", as_json=False)
-        typer.echo(str(archive.verdict))
+        show_finals(final_rows(archive), str(archive.verdict))
     logger.info("written to %s: %s", written[0].parent, ", ".join(path.name for path in written))
 
 
@@ -128,6 +127,24 @@ def sync(
     else:
         typer.echo(f"{synced['individuals']} individuals in MLflow, {synced['new']} of them new")
         typer.echo(synced["address"])
+
+
+def show_finals(rows: Sequence[Mapping[str, Any]], verdict: str) -> None:
+    """Print what the finals of a search came to, in columns that fit a terminal of 80 characters."""
+    shown = [
+        {
+            "place": str(row["place"]),
+            "individual": f"{row['individual']}{', the ancestor' if row['ancestor'] else ''}",
+            "fitness": f"{row['fitness']:.4g}",
+            "AP": _number(row["AP"], ".3f"),
+            "val loss": _number(row["val_loss"], ".4g"),
+            "M par": _number(row["parameters_m"], ".3g"),
+            "GMACs": _number(row["gmacs"], ".3g"),
+        }
+        for row in rows
+    ]
+    show(shown, title="finals: all trained equally", as_json=False)
+    typer.echo(verdict)
 
 
 def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | None, pages: Sequence[str]) -> str:

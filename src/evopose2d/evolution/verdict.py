@@ -146,7 +146,7 @@ class Verdict:
     def _training(self) -> str:
         epochs = max(len(each.epochs) for standing in self.standings for each in standing.trainings)
         seeds = max(len(standing.trainings) for standing in self.standings)
-        return f"{epochs} epochs" + (f", {seeds} seeds" if seeds > 1 else "")
+        return f"{epochs} epoch{'s' * (epochs > 1)}" + (f", {seeds} seeds" if seeds > 1 else "")
 
 
 def _value(standing: Standing, *, by_ap: bool) -> float:
