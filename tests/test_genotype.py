@@ -12,11 +12,10 @@ from evopose2d.genotype import (
     GENES,
     Genotype,
     NoUnseenNeighbour,
-    SearchSpace,
+    PaperSpace,
     describe_mutation,
     has_unseen_neighbour,
     mutate,
-    mutations,
     neighbours,
     paper_space_size,
     reachable_size,
@@ -24,7 +23,7 @@ from evopose2d.genotype import (
 
 B0 = [[3, 1, 2, 1], [3, 2, 3, 2], [5, 2, 5, 2], [3, 3, 10, 2], [5, 3, 14, 1], [5, 4, 24, 2], [3, 1, 40, 1]]
 ANCESTOR = Genotype.from_lists(B0)
-PAPER = SearchSpace(ANCESTOR)
+PAPER = PaperSpace(ANCESTOR)
 
 
 def small_genotype(strides=(1, 2, 2, 2, 1, 1, 1), channels=(1, 1, 1, 1, 1, 1, 1)) -> Genotype:
@@ -85,7 +84,7 @@ def test_what_no_network_can_have_is_refused(lists, message):
 )
 def test_a_space_that_cannot_be_is_refused(limits, message):
     with pytest.raises(ValueError) as caught:
-        SearchSpace(ANCESTOR, **limits)
+        PaperSpace(ANCESTOR, **limits)
     assert str(caught.value).startswith(message)
 
 
@@ -111,7 +110,7 @@ def test_sizes_of_the_papers_space():
     assert reachable_size(PAPER) == 67_645_734_912_000 // 8 * 4
 
 
-def reached(space: SearchSpace) -> set[Genotype]:
+def reached(space: PaperSpace) -> set[Genotype]:
     found, queue = {space.ancestor}, deque([space.ancestor])
     while queue:
         new = set(neighbours(queue.popleft(), space)) - found
@@ -130,16 +129,16 @@ def reached(space: SearchSpace) -> set[Genotype]:
 def test_reachable_size_is_what_a_search_finds(strides, stride_blocks, below, above):
     ancestor = small_genotype(strides, channels=(1, 2, 1, 1, 1, 1, 1))
     limits = (max(0, ancestor.strided - below), min(7, ancestor.strided + above))
-    space = SearchSpace(ancestor, (3,), repeats=(1, 1), stride_blocks=stride_blocks, strided=limits)
+    space = PaperSpace(ancestor, (3,), repeats=(1, 1), stride_blocks=stride_blocks, strided=limits)
     found = reached(space)
     assert len(found) == reachable_size(space)
     assert all(genotype in space for genotype in found)
 
 
 def test_reachable_size_counts_kernels_and_repeats():
-    space = SearchSpace(small_genotype(), kernels=(3, 5), repeats=(1, 1), stride_blocks=2)
+    space = PaperSpace(small_genotype(), kernels=(3, 5), repeats=(1, 1), stride_blocks=2)
     assert reachable_size(space) == len(reached(space)) == 2**7 * 3
-    space = SearchSpace(small_genotype(), kernels=(3,), repeats=(1, 2), stride_blocks=1)
+    space = PaperSpace(small_genotype(), kernels=(3,), repeats=(1, 2), stride_blocks=1)
     assert reachable_size(space) == len(reached(space)) == 2**7 * 2
 
 
@@ -165,7 +164,7 @@ def test_a_walk_changes_one_gene_at_a_time_and_stays_in_the_space(seed):
         seen.add(child)
 
 
-def draw_as_the_paper(parent: Genotype, space: SearchSpace, rng: np.random.Generator) -> Genotype:
+def draw_as_the_paper(parent: Genotype, space: PaperSpace, rng: np.random.Generator) -> Genotype:
     """One draw of the original's rule; it may give the parent again."""
     index, gene = int(rng.integers(7)), GENES[rng.integers(4)]
     block = parent.blocks[index]
@@ -206,10 +205,10 @@ def varied_genotype(last_stride: int) -> Genotype:
 @pytest.mark.parametrize(("last_stride", "outcomes"), [(1, 25), (2, 23)])
 def test_children_are_as_probable_as_under_the_original_rule(last_stride, outcomes):
     ancestor = varied_genotype(last_stride)
-    space = SearchSpace(ancestor)
+    space = PaperSpace(ancestor)
     rng = np.random.default_rng(7)
     counts = Counter(draw_as_the_paper(ancestor, space, rng) for _ in range(6000))
-    expected = {change.applied_to(ancestor): change.probability for change in mutations(ancestor, space)}
+    expected = {change.applied_to(ancestor): change.probability for change in space.mutations(ancestor)}
     expected[ancestor] = 1 - sum(expected.values())
     assert len(expected) == outcomes
     # Chi-square with 24 degrees of freedom exceeds 51 once in a thousand.
@@ -218,8 +217,8 @@ def test_children_are_as_probable_as_under_the_original_rule(last_stride, outcom
 
 def test_children_drawn_with_some_seen_are_as_probable_as_by_drawing_again():
     ancestor = varied_genotype(last_stride=1)
-    space = SearchSpace(ancestor)
-    changes = mutations(ancestor, space)
+    space = PaperSpace(ancestor)
+    changes = space.mutations(ancestor)
     seen = {change.applied_to(ancestor) for change in changes[::3]}
     unseen = [change for change in changes if change.applied_to(ancestor) not in seen]
     total = sum(change.probability for change in unseen)
@@ -237,7 +236,7 @@ def test_the_same_generator_gives_the_same_child():
 
 
 def test_every_neighbour_comes_once_and_then_it_says_so():
-    space = SearchSpace(small_genotype(channels=(2, 1, 1, 1, 3, 1, 1)), repeats=(1, 2))
+    space = PaperSpace(small_genotype(channels=(2, 1, 1, 1, 3, 1, 1)), repeats=(1, 2))
     everyone = set(neighbours(space.ancestor, space))
     seen: set[Genotype] = set()
     for number in range(len(everyone)):

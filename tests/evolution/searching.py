@@ -22,11 +22,11 @@ from evopose2d.evolution.sampler import (
     suggest_genotype,
     tell,
 )
-from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.genotype import Genotype, PaperSpace
 
 ANCESTOR = Genotype.from_lists([[3, 1, 2, 1], *([[3, 1, 4, 2]] * 3), *([[5, 2, 5, 1]] * 3)])
-SPACE = SearchSpace(ANCESTOR)
-TINY = SearchSpace(
+SPACE = PaperSpace(ANCESTOR)
+TINY = PaperSpace(
     Genotype.from_lists([[3, 1, 2, 1], *([[3, 1, 1, 2]] * 3), *([[3, 1, 1, 1]] * 3)]),
     kernels=(3,),
     repeats=(1, 1),

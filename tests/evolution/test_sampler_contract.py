@@ -12,9 +12,9 @@ from optuna.testing.pytest_samplers import (
 )
 
 from evopose2d.evolution.sampler import EvolutionSampler
-from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.genotype import Genotype, PaperSpace
 
-SPACE = SearchSpace(Genotype.from_lists([[3, 1, 2, 1], *([[3, 1, 2, 2]] * 3), *([[5, 2, 3, 1]] * 3)]))
+SPACE = PaperSpace(Genotype.from_lists([[3, 1, 2, 1], *([[3, 1, 2, 2]] * 3), *([[5, 2, 3, 1]] * 3)]))
 
 
 class TestEvolutionSampler(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):

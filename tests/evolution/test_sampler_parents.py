@@ -21,7 +21,7 @@ from evopose2d.evolution.sampler import (
     select,
 )
 from evopose2d.evolution.sampler.selections import Aging
-from evopose2d.genotype import NoUnseenNeighbour, SearchSpace, neighbours, reachable_size
+from evopose2d.genotype import NoUnseenNeighbour, PaperSpace, neighbours, reachable_size
 
 
 def test_steady_state_takes_the_best_so_far_and_never_waits():
@@ -156,7 +156,7 @@ def test_a_generation_that_cannot_be_filled_ends_the_search():
 
 
 def test_exhausted_parents_give_way_whether_remembered_or_found_out_anew():
-    space = SearchSpace(ANCESTOR, kernels=(3, 5), repeats=(1, 2), strided=(3, 3))
+    space = PaperSpace(ANCESTOR, kernels=(3, 5), repeats=(1, 2), strided=(3, 3))
     options = EvolutionSettings(space, children=6, parents=3)
     # The ancestor and its first children stay the best until all their neighbours have been seen.
     _, proposals = searched(options, [float(number) for number in range(120)])

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from tests.inheritance.specimens import spec_of, trained_weights
 
-from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.inheritance import RULES
 from evopose2d.inheritance.inspection import Birth, as_born, birth_losses, medians, single_mutations
 from evopose2d.networks.blocks import LayerFactory
@@ -12,7 +12,7 @@ from evopose2d.weights import layer_arrays
 ANCESTOR = Genotype.from_lists(
     [[3, 1, 2, 1], [3, 2, 3, 2], [5, 2, 5, 2], [3, 3, 10, 2], [5, 3, 14, 1], [5, 4, 24, 2], [3, 1, 40, 1]]
 )
-SPACE = SearchSpace(ANCESTOR)
+SPACE = PaperSpace(ANCESTOR)
 
 
 def test_every_kind_is_drawn_as_often_as_asked():

@@ -17,7 +17,7 @@ from evopose2d.config.schema import (
     ValidateConfig,
 )
 from evopose2d.errors import ConfigError
-from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.keypoints import COCO_PERSON, KeypointSchema, schema_from_category
 
 _COCO_SOURCES = ("synthetic", "coco2017")
@@ -182,7 +182,7 @@ def _check_search(evolve: EvolveConfig) -> None:
     except ValueError as error:
         raise ConfigError(f"evolve.ancestor: {error}") from None
     try:
-        SearchSpace(
+        PaperSpace(
             ancestor,
             kernels=tuple(space.kernels),
             repeats=(space.repeats[0], space.repeats[1]),

@@ -16,7 +16,7 @@ from evopose2d.evolution.sampler import EvolutionSettings, History, Individual, 
 from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.verdict import Verdict
-from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.genotype import Genotype, PaperSpace
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def read_search(root: Path) -> SearchArchive:
 
 
 def _sampler_settings(settings: Mapping[str, Any]) -> EvolutionSettings:
-    space = SearchSpace(
+    space = PaperSpace(
         Genotype.from_lists(settings["evolve.ancestor"]),
         kernels=tuple(settings["evolve.space.kernels"]),
         repeats=tuple(settings["evolve.space.repeats"]),

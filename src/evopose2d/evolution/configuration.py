@@ -12,7 +12,7 @@ from evopose2d.config.schema import AugmentationConfig, EvolveConfig, ModelConfi
 from evopose2d.errors import ConfigError
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
 from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.genotype import Genotype, SearchSpace, describe_mutation
+from evopose2d.genotype import Genotype, PaperSpace, describe_mutation
 from evopose2d.networks.counting import NetworkSize, count
 from evopose2d.networks.scaling import NetworkSpec, describe
 
@@ -46,10 +46,10 @@ def check_search(params: Params) -> None:
             )
 
 
-def search_space(evolve: EvolveConfig) -> SearchSpace:
+def search_space(evolve: EvolveConfig) -> PaperSpace:
     """Build the space that the search visits."""
     space = evolve.space
-    return SearchSpace(
+    return PaperSpace(
         Genotype.from_lists(evolve.ancestor),
         kernels=tuple(space.kernels),
         repeats=(space.repeats[0], space.repeats[1]),
@@ -96,7 +96,7 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
 
 def network_spec(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSpec:
     """Describe the network that a genotype builds with the settings of section ``model``."""
-    return describe(replace(model, genotype=genotype.to_lists()), keypoints)
+    return describe(replace(model, **genotype.model_settings), keypoints)
 
 
 def network_size(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSize:
@@ -191,7 +191,7 @@ def individual_params(params: Params, spec: IndividualSpec) -> Params:
             half_body_keypoints=full.augmentation.half_body_keypoints,
         ),
     )
-    model = replace(params.model, genotype=spec.genotype.to_lists())
+    model = replace(params.model, **spec.genotype.model_settings)
     # Without a device of its own, a worker must not take one that other programs use.
     alone = evolve.gpus == 0 and evolve.tpus == 0
     accelerator = replace(params.accelerator, device="cpu") if alone else params.accelerator
@@ -223,7 +223,7 @@ def _check_resources(params: Params) -> None:
             raise ConfigError(f"evolve.{name}s: got {amount}, must be above 0 where accelerator.device is {name}")
 
 
-def _strided_counts(space: SearchSpace) -> set[int]:
+def _strided_counts(space: PaperSpace) -> set[int]:
     """Return every number of strided blocks that mutations can reach."""
     fixed = sum(block.stride == 2 for index, block in enumerate(space.ancestor.blocks) if not space.may_stride(index))
     least = max(space.strided[0], fixed)

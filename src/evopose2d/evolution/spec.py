@@ -102,7 +102,7 @@ class IndividualResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON value with all attributes, and ``val_loss`` and ``ap`` besides."""
-        genotype = self.genotype.to_lists()
+        genotype = self.genotype.to_json()
         return asdict(self) | {"genotype": genotype, "val_loss": self.val_loss, "ap": self.ap}
 
     @classmethod
@@ -114,7 +114,7 @@ class IndividualResult:
         """
         values = dict(content)
         del values["val_loss"], values["ap"]
-        values["genotype"] = Genotype.from_lists(values["genotype"])
+        values["genotype"] = Genotype.from_json(values["genotype"])
         values["epochs"] = tuple(EpochResult(**epoch) for epoch in values["epochs"])
         values["role"] = _role(values)
         if not values["epochs"]:
@@ -157,7 +157,7 @@ class IndividualFailure:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON value with all attributes."""
-        return asdict(self) | {"genotype": self.genotype.to_lists()}
+        return asdict(self) | {"genotype": self.genotype.to_json()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -166,7 +166,7 @@ class IndividualFailure:
         Raises:
             ValueError, TypeError, KeyError: the value is not one of those.
         """
-        return cls(**{**content, "genotype": Genotype.from_lists(content["genotype"]), "role": _role(content)})
+        return cls(**{**content, "genotype": Genotype.from_json(content["genotype"]), "role": _role(content)})
 
 
 def _role(content: Mapping[str, Any]) -> Role:

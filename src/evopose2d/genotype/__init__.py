@@ -3,35 +3,39 @@
 Source: McNally et al., "EvoPose2D", arXiv 2011.08446, the search space and mutation of its neuroevolution.
 """
 
-from evopose2d.genotype.encoding import BLOCKS, GENES, Block, Genotype
+from evopose2d.genotype.encoding import BLOCK_GENE_NAMES, BLOCKS, GENES, Block, Genotype
+from evopose2d.genotype.extended import ExtendedSpace
 from evopose2d.genotype.mutation import (
-    Mutation,
     NoUnseenNeighbour,
     by_genes,
     describe_mutation,
+    distance,
     has_unseen_neighbour,
     mutate,
-    mutations,
     neighbour_fingerprints,
     neighbours,
     unchanged,
 )
 from evopose2d.genotype.size import paper_space_size, reachable_size
-from evopose2d.genotype.space import SearchSpace
+from evopose2d.genotype.space import Gene, Mutation, PaperSpace, SearchSpace
 
 __all__ = [
     "BLOCKS",
+    "BLOCK_GENE_NAMES",
     "GENES",
     "Block",
+    "ExtendedSpace",
+    "Gene",
     "Genotype",
     "Mutation",
     "NoUnseenNeighbour",
+    "PaperSpace",
     "SearchSpace",
     "by_genes",
     "describe_mutation",
+    "distance",
     "has_unseen_neighbour",
     "mutate",
-    "mutations",
     "neighbour_fingerprints",
     "neighbours",
     "paper_space_size",

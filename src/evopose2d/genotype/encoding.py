@@ -1,10 +1,10 @@
-"""A genotype: seven blocks of four genes."""
+"""A genotype: seven blocks of four genes, and what else of a network a search space varies."""
 
 import json
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 BLOCKS = 7
 """Blocks of a network, each with its own genes."""
@@ -29,6 +29,10 @@ class Block(NamedTuple):
 GENES = Block._fields
 """Names of a block's genes, in the order in which a genotype lists them."""
 
+BLOCK_GENE_NAMES = tuple(f"b{block}_{gene}" for block in range(1, BLOCKS + 1) for gene in GENES)
+"""Names of the genes of all blocks, ``b1_kernel`` to ``b7_stride``: by block, then in a block's order."""
+
+_PLACES = {f"b{block + 1}_{gene}": (block, gene) for block in range(BLOCKS) for gene in GENES}
 _RULES: dict[str, tuple[Callable[[int], bool], str]] = {
     "kernel": (lambda value: value >= 1 and value % 2 == 1, "odd and at least 1"),
     "repeats": (lambda value: value >= 1, "at least 1"),
@@ -43,12 +47,14 @@ class Genotype:
 
     Attributes:
         blocks: the seven blocks, from the input on.
+        others: further genes by name, in alphabetical order: keys of section ``model``, such as ``head_channels``.
 
     Raises:
-        ValueError: not seven blocks, or a gene that no network can have.
+        ValueError: not seven blocks, a gene that no network can have, or further genes out of order.
     """
 
     blocks: tuple[Block, ...]
+    others: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.blocks) != BLOCKS:
@@ -58,6 +64,9 @@ class Genotype:
                 holds, allowed = _RULES[gene]
                 if not holds(value):
                     raise ValueError(f"block {number}: got {gene} {value}, must be {allowed}")
+        names = [name for name, _ in self.others]
+        if names != sorted(set(names) - set(BLOCK_GENE_NAMES)):
+            raise ValueError(f"got genes {', '.join(names)}, must be distinct, in order, and none of a block's")
 
     @classmethod
     def from_lists(cls, lists: Iterable[Iterable[int]]) -> "Genotype":
@@ -69,13 +78,57 @@ class Genotype:
         return cls(tuple(_block(number, values) for number, values in enumerate(lists, start=1)))
 
     def to_lists(self) -> list[list[int]]:
-        """Give seven lists of [kernel, repeats, channels / 8, stride], as ``params.yaml`` holds them."""
+        """Return seven lists of [kernel, repeats, channels / 8, stride], as ``params.yaml`` holds them."""
         return [list(block) for block in self.blocks]
 
+    @classmethod
+    def from_json(cls, content: Any) -> "Genotype":  # noqa: ANN401 - what JSON holds
+        """Read what :meth:`to_json` gave.
+
+        Raises:
+            ValueError, TypeError, KeyError: the value is not one of those.
+        """
+        if not isinstance(content, Mapping):
+            return cls.from_lists(content)
+        others = {name: operator.index(value) for name, value in content.items() if name != "blocks"}
+        return cls(cls.from_lists(content["blocks"]).blocks, tuple(sorted(others.items())))
+
+    def to_json(self) -> Any:  # noqa: ANN401 - what JSON holds
+        """Return a JSON value: the blocks' lists alone, or an object of ``blocks`` and the further genes."""
+        return {"blocks": self.to_lists(), **dict(self.others)} if self.others else self.to_lists()
+
+    @property
+    def genes(self) -> dict[str, int]:
+        """All genes by name: ``b1_kernel`` to ``b7_stride``, then the further ones."""
+        values = (value for block in self.blocks for value in block)
+        return dict(zip(BLOCK_GENE_NAMES, values, strict=True)) | dict(self.others)
+
+    def with_genes(self, genes: Mapping[str, int]) -> "Genotype":
+        """Return this genotype with some genes replaced, by name.
+
+        Raises:
+            ValueError: a gene that it does not have, or that no network can have.
+        """
+        blocks, others = list(self.blocks), dict(self.others)
+        for name, value in genes.items():
+            if name in _PLACES:
+                block, gene = _PLACES[name]
+                blocks[block] = blocks[block]._replace(**{gene: value})
+            elif name in others:
+                others[name] = value
+            else:
+                raise ValueError(f"got gene {name}, must be one of {', '.join(self.genes)}")
+        return Genotype(tuple(blocks), tuple(others.items()))
+
     def with_gene(self, block: int, gene: str, value: int) -> "Genotype":
-        """Give this genotype with one gene replaced; ``block`` counts from 0."""
+        """Return this genotype with one gene of a block replaced; ``block`` counts from 0."""
         changed = self.blocks[block]._replace(**{gene: value})
-        return Genotype((*self.blocks[:block], changed, *self.blocks[block + 1 :]))
+        return Genotype((*self.blocks[:block], changed, *self.blocks[block + 1 :]), self.others)
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """What section ``model`` has to hold for the network that the genotype builds."""
+        return {"genotype": self.to_lists(), **dict(self.others)}
 
     @property
     def strided(self) -> int:
@@ -83,7 +136,7 @@ class Genotype:
         return sum(block.stride == 2 for block in self.blocks)
 
     def __str__(self) -> str:
-        return json.dumps(self.to_lists())
+        return json.dumps(self.to_json())
 
 
 def _block(number: int, values: Iterable[int]) -> Block:

@@ -1,36 +1,15 @@
-"""The mutation: one gene of one block changes."""
+"""The mutation: one gene changes."""
 
 from collections.abc import Callable, Container, Hashable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from evopose2d.genotype.encoding import BLOCKS, GENES, Genotype
+from evopose2d.genotype.encoding import GENES, Genotype
 from evopose2d.genotype.space import SearchSpace
 
 
 class NoUnseenNeighbour(LookupError):  # noqa: N818 - the end of a search, not a fault
     """Every genotype one mutation away has been seen."""
-
-
-class Mutation(NamedTuple):
-    """One gene's change.
-
-    Attributes:
-        block: index of the block, from 0.
-        gene: name of the gene.
-        value: the gene's new value, never its old one.
-        probability: how often one draw of (block, gene, value) gives this change, 0 to 1.
-    """
-
-    block: int
-    gene: str
-    value: int
-    probability: float
-
-    def applied_to(self, parent: Genotype) -> Genotype:
-        """Return the child that this change makes of ``parent``."""
-        return parent.with_gene(self.block, self.gene, self.value)
 
 
 def by_genes(genotype: Genotype) -> Hashable:
@@ -51,13 +30,11 @@ def mutate(
     fingerprint: Callable[[Genotype], Hashable] = by_genes,
     fix: Callable[[Genotype], Genotype] = unchanged,
 ) -> Genotype:
-    """Draw a child that differs from its parent in one gene of one block and has not been seen.
+    """Draw a child that differs from its parent in one gene and has not been seen.
 
-    A block and one of its four genes are drawn uniformly, then the gene's value: kernel uniform over the
-    space's, repeats one up or down with equal chance (at an end of the range, the only way there is),
-    channels uniform from 1 to the ancestor's, stride the other of 1 and 2. The paper's code draws again until
-    the child is new; leaving out what was drawn in vain and drawing from the rest gives every child the same
-    probability, and it always ends.
+    The change is drawn from those of the space, with their probabilities. The paper's code draws again until the child
+    is new; leaving out what was drawn in vain and drawing from the rest gives every child the same probability, and it
+    always ends.
 
     Args:
         parent: the genotype to change; it lies within ``space``.
@@ -73,17 +50,19 @@ def mutate(
         ValueError: ``parent`` lies outside ``space``.
     """
     space.check(parent)
-    candidates = mutations(parent, space)
-    children = [fix(mutation.applied_to(parent)) for mutation in candidates]
+    candidates = space.mutations(parent)
     probabilities = np.array([mutation.probability for mutation in candidates])
-    inside = np.array([fix is unchanged or child in space for child in children], dtype=bool)
+    inside = np.ones(len(candidates), dtype=bool)
+    if fix is not unchanged:
+        inside[:] = [fix(mutation.applied_to(parent)) in space for mutation in candidates]
     parent_fingerprint = fingerprint(parent)
     for weights in (probabilities * inside, probabilities * ~inside):
         while weights.any():
-            drawn = int(rng.choice(len(children), p=weights / weights.sum()))
-            child_fingerprint = fingerprint(children[drawn])
+            drawn = int(rng.choice(len(candidates), p=weights / weights.sum()))
+            child = fix(candidates[drawn].applied_to(parent))
+            child_fingerprint = fingerprint(child)
             if child_fingerprint != parent_fingerprint and child_fingerprint not in seen:
-                return children[drawn]
+                return child
             weights[drawn] = 0.0
     raise NoUnseenNeighbour(f"all {len(candidates)} genotypes one mutation away from {parent} have been seen")
 
@@ -108,47 +87,18 @@ def neighbour_fingerprints(
     """
     space.check(parent)
     own = fingerprint(parent)
-    fingerprints = (fingerprint(mutation.applied_to(parent)) for mutation in mutations(parent, space))
+    fingerprints = (fingerprint(mutation.applied_to(parent)) for mutation in space.mutations(parent))
     return (each for each in fingerprints if each != own)
 
 
 def neighbours(parent: Genotype, space: SearchSpace) -> list[Genotype]:
     """Return every genotype of the space that is one mutation away from ``parent``, each once."""
-    return [mutation.applied_to(parent) for mutation in mutations(parent, space)]
+    return [mutation.applied_to(parent) for mutation in space.mutations(parent)]
 
 
-def mutations(parent: Genotype, space: SearchSpace) -> list[Mutation]:
-    """Return every change of one gene that stays within the space, with the probability of drawing it.
-
-    The probabilities add up to less than 1: the rest are draws that change nothing.
-    """
-    gene_probability = 1 / (BLOCKS * len(GENES))
-    return [
-        Mutation(index, gene, value, gene_probability * probability)
-        for index in range(BLOCKS)
-        for gene, value, probability in _gene_changes(parent, index, space)
-    ]
-
-
-def _gene_changes(parent: Genotype, index: int, space: SearchSpace) -> Iterator[tuple[str, int, float]]:
-    block = parent.blocks[index]
-    for kernel in space.kernels:
-        if kernel != block.kernel:
-            yield "kernel", kernel, 1 / len(space.kernels)
-    least, greatest = space.repeats
-    steps = [repeats for repeats in (block.repeats - 1, block.repeats + 1) if least <= repeats <= greatest]
-    for repeats in steps:
-        yield "repeats", repeats, 1 / len(steps)
-    max_channels = space.max_channels[index]
-    for channels in range(1, max_channels + 1):
-        if channels != block.channels:
-            yield "channels", channels, 1 / max_channels
-    if space.may_stride(index):
-        least, greatest = space.strided
-        if block.stride == 2 and parent.strided > least:
-            yield "stride", 1, 1.0
-        elif block.stride == 1 and parent.strided < greatest:
-            yield "stride", 2, 1.0
+def distance(one: Genotype, other: Genotype) -> int:
+    """Count the genes in which two genotypes differ; one that only one of them has counts as well."""
+    return len(dict(one.genes.items() ^ other.genes.items()))
 
 
 def describe_mutation(parent: Genotype, child: Genotype) -> str:
@@ -156,9 +106,13 @@ def describe_mutation(parent: Genotype, child: Genotype) -> str:
 
     Several differences are joined by commas; equal genotypes give an empty text.
     """
-    return ", ".join(
+    changes = [
         f"block {number} {gene} {old}→{new}"
         for number, (before, after) in enumerate(zip(parent.blocks, child.blocks, strict=True), start=1)
         for gene, old, new in zip(GENES, before, after, strict=True)
         if old != new
+    ]
+    before, after = dict(parent.others), dict(child.others)
+    return ", ".join(
+        changes + [f"{name} {before[name]}→{after[name]}" for name in before if after[name] != before[name]]
     )

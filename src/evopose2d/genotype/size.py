@@ -3,10 +3,10 @@
 import math
 
 from evopose2d.genotype.encoding import BLOCKS
-from evopose2d.genotype.space import SearchSpace
+from evopose2d.genotype.space import PaperSpace
 
 
-def paper_space_size(space: SearchSpace) -> int:
+def paper_space_size(space: PaperSpace) -> int:
     """Count the space as the paper does: kernels x repeats x channels x 2 for each block that may stride.
 
     With the paper's ancestor this is 67,645,734,912,000, about 6.8e13. It counts stride patterns that the
@@ -15,7 +15,7 @@ def paper_space_size(space: SearchSpace) -> int:
     return _unstrided_size(space) * 2**space.stride_blocks
 
 
-def reachable_size(space: SearchSpace) -> int:
+def reachable_size(space: PaperSpace) -> int:
     """Count the genotypes that mutations can reach from the ancestor, the ancestor included.
 
     All values of kernel, repeats and channels can be reached one by one. Stride patterns are connected where
@@ -30,6 +30,6 @@ def reachable_size(space: SearchSpace) -> int:
     return _unstrided_size(space) * patterns
 
 
-def _unstrided_size(space: SearchSpace) -> int:
+def _unstrided_size(space: PaperSpace) -> int:
     kernels_and_repeats = len(space.kernels) * (space.repeats[1] - space.repeats[0] + 1)
     return kernels_and_repeats**BLOCKS * math.prod(space.max_channels)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from evopose2d.genotype import Genotype, Mutation, SearchSpace, describe_mutation, mutations
+from evopose2d.genotype import Genotype, Mutation, PaperSpace, describe_mutation
 from evopose2d.inheritance.layers import LayerArrays
 from evopose2d.inheritance.rules import RULES, inherit
 from evopose2d.networks.scaling import NetworkSpec
@@ -29,7 +29,7 @@ class Birth:
 
 
 def single_mutations(
-    parent: Genotype, space: SearchSpace, rng: np.random.Generator, per_kind: int
+    parent: Genotype, space: PaperSpace, rng: np.random.Generator, per_kind: int
 ) -> list[tuple[str, Genotype]]:
     """Draw children that differ from a parent in one gene, some of each kind that the space allows.
 
@@ -43,7 +43,7 @@ def single_mutations(
         Kind and genotype of each child, by kind, block and value.
     """
     by_kind: dict[str, list[Mutation]] = {}
-    for mutation in mutations(parent, space):
+    for mutation in space.mutations(parent):
         by_kind.setdefault(_kind(parent, mutation), []).append(mutation)
     return [
         (kind, alike[index].applied_to(parent))
@@ -106,7 +106,7 @@ def medians(births: Sequence[Birth]) -> dict[str, dict[str, float]]:
 
 
 def _kind(parent: Genotype, mutation: Mutation) -> str:
-    old = getattr(parent.blocks[mutation.block], mutation.gene)
-    if mutation.gene in ("kernel", "stride"):
-        return f"{mutation.gene} {old} to {mutation.value}"
-    return f"{mutation.gene} {'up' if mutation.value > old else 'down'}"
+    old, gene = parent.genes[mutation.name], mutation.name.partition("_")[2]
+    if gene in ("kernel", "stride"):
+        return f"{gene} {old} to {mutation.value}"
+    return f"{gene} {'up' if mutation.value > old else 'down'}"

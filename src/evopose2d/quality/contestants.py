@@ -14,7 +14,7 @@ from optuna.trial import BaseTrial
 
 from evopose2d.evolution.sampler import EvolutionSampler, genotype_to_params, suggest_genotype
 from evopose2d.evolution.sampler.settings import SCHEDULES, Schedule
-from evopose2d.genotype import BLOCKS, Block, Genotype, SearchSpace
+from evopose2d.genotype import BLOCKS, Block, Genotype, PaperSpace
 
 PAPER = "evolution generational fitness"
 """The paper's rules: parents are the fittest of all earlier generations, and a child differs by one mutation."""
@@ -45,7 +45,7 @@ class Contestant:
     own: bool
 
 
-def contestants(space: SearchSpace, *, children: int, parents: int) -> list[Contestant]:
+def contestants(space: PaperSpace, *, children: int, parents: int) -> list[Contestant]:
     """Give every sampler there is: Optuna's, and this project's with each schedule and selection.
 
     Args:
@@ -58,7 +58,7 @@ def contestants(space: SearchSpace, *, children: int, parents: int) -> list[Cont
     return [*_optunas(space), *_evolutions(space, children, parents)]
 
 
-def _optunas(space: SearchSpace) -> list[Contestant]:
+def _optunas(space: PaperSpace) -> list[Contestant]:
     samplers: dict[str, Callable[[int], BaseSampler]] = {
         RANDOM: lambda seed: RandomSampler(seed=seed),
         "TPE": lambda seed: TPESampler(seed=seed),
@@ -73,7 +73,7 @@ def _optunas(space: SearchSpace) -> list[Contestant]:
     return [Contestant(name, sampler, suggest, start, own=False) for name, sampler in samplers.items()]
 
 
-def _evolutions(space: SearchSpace, children: int, parents: int) -> list[Contestant]:
+def _evolutions(space: PaperSpace, children: int, parents: int) -> list[Contestant]:
     found = []
     for schedule, selection in itertools.product(SCHEDULES, SELECTIONS):
         # Choices of the settings, which mypy takes for any text.
@@ -88,14 +88,14 @@ def _evolutions(space: SearchSpace, children: int, parents: int) -> list[Contest
 
 
 def _evolution(
-    space: SearchSpace, children: int, parents: int, schedule: Schedule, selection: str, seed: int
+    space: PaperSpace, children: int, parents: int, schedule: Schedule, selection: str, seed: int
 ) -> EvolutionSampler:
     return EvolutionSampler(
         space, children=children, parents=parents, seed=seed, schedule=schedule, selection=selection, exclusive=True
     )
 
 
-def stride_patterns(space: SearchSpace) -> tuple[str, ...]:
+def stride_patterns(space: PaperSpace) -> tuple[str, ...]:
     """Give every allowed row of strides, such as ``1222111``, in order."""
     choices = [
         (1, 2) if space.may_stride(index) else (block.stride,) for index, block in enumerate(space.ancestor.blocks)
@@ -108,7 +108,7 @@ def stride_patterns(space: SearchSpace) -> tuple[str, ...]:
     )
 
 
-def suggest_freely(trial: BaseTrial, space: SearchSpace, patterns: tuple[str, ...]) -> Genotype:
+def suggest_freely(trial: BaseTrial, space: PaperSpace, patterns: tuple[str, ...]) -> Genotype:
     """Suggest every gene of a trial, the strides of all blocks as one parameter."""
     strides = trial.suggest_categorical(_STRIDES, patterns)
     blocks = []

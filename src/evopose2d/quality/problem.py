@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evopose2d.fitness import EXPONENT, TARGET_PARAMETERS, fitness
-from evopose2d.genotype import Genotype, SearchSpace, neighbours
+from evopose2d.genotype import Genotype, PaperSpace, neighbours
 from evopose2d.quality.sample import uniform
 from evopose2d.quality.surrogate import Surrogate
 
@@ -54,7 +54,7 @@ class Problem:
     def __init__(
         self, surrogate: Surrogate, target_parameters: float = TARGET_PARAMETERS, size_exponent: float = EXPONENT
     ) -> None:
-        self.space: SearchSpace = surrogate.setting.space
+        self.space: PaperSpace = surrogate.setting.space
         self._surrogate = surrogate
         self._target = target_parameters
         self._exponent = size_exponent

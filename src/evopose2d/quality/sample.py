@@ -6,7 +6,7 @@ from itertools import count
 
 import numpy as np
 
-from evopose2d.genotype import BLOCKS, Block, Genotype, SearchSpace, mutate
+from evopose2d.genotype import BLOCKS, Block, Genotype, PaperSpace, mutate
 
 MOST_MUTATIONS = 12
 """Longest random walk from the ancestor, in mutations."""
@@ -49,7 +49,7 @@ class Job:
         return self.sampled.number, self.replicate
 
 
-def sample(space: SearchSpace, seed: int) -> Iterator[Sampled]:
+def sample(space: PaperSpace, seed: int) -> Iterator[Sampled]:
     """Draw genotypes without end: the ancestor, then in turns by a random walk from it and uniformly from the space.
 
     A walk has 1 to 12 mutations, each drawn as a search draws it. No genotype comes twice. What comes at a position
@@ -71,7 +71,7 @@ def sample(space: SearchSpace, seed: int) -> Iterator[Sampled]:
         yield Sampled(number, *drawn)
 
 
-def jobs(space: SearchSpace, seed: int, genotypes: int) -> Iterator[Job]:
+def jobs(space: PaperSpace, seed: int, genotypes: int) -> Iterator[Job]:
     """Give the trainings of the first ``genotypes`` of a sample, in order.
 
     After every six genotypes one of them, by turns of each kind, comes with two more seeds.
@@ -87,7 +87,7 @@ def jobs(space: SearchSpace, seed: int, genotypes: int) -> Iterator[Job]:
             group = []
 
 
-def uniform(space: SearchSpace, rng: np.random.Generator) -> Genotype:
+def uniform(space: PaperSpace, rng: np.random.Generator) -> Genotype:
     """Draw a genotype of the space, each with the same probability.
 
     Raises:
@@ -100,7 +100,7 @@ def uniform(space: SearchSpace, rng: np.random.Generator) -> Genotype:
     raise ValueError(f"strided: got {list(space.strided)}, which hardly any genotype of the space fulfils")
 
 
-def _uniform_block(space: SearchSpace, index: int, rng: np.random.Generator) -> Block:
+def _uniform_block(space: PaperSpace, index: int, rng: np.random.Generator) -> Block:
     ancestor = space.ancestor.blocks[index]
     return Block(
         kernel=int(rng.choice(space.kernels)),
@@ -110,7 +110,7 @@ def _uniform_block(space: SearchSpace, index: int, rng: np.random.Generator) -> 
     )
 
 
-def _walk(space: SearchSpace, rng: np.random.Generator) -> tuple[int, Genotype]:
+def _walk(space: PaperSpace, rng: np.random.Generator) -> tuple[int, Genotype]:
     """Give the steps of a walk and where it ends; it never comes back to where it was."""
     steps = int(rng.integers(1, MOST_MUTATIONS + 1))
     visited = [space.ancestor]

@@ -6,7 +6,7 @@ from typing import Any
 
 from evopose2d.config.schema import ModelConfig
 from evopose2d.evolution.configuration import network_size
-from evopose2d.genotype import Genotype, SearchSpace
+from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.networks.counting import NetworkSize
 
@@ -27,7 +27,7 @@ class TableSetting:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         space = {key.rpartition(".")[2]: value for key, value in settings.items() if key.startswith("evolve.space.")}
-        self.space = SearchSpace(
+        self.space = PaperSpace(
             Genotype.from_lists(settings["evolve.ancestor"]),
             kernels=tuple(space["kernels"]),
             repeats=(space["repeats"][0], space["repeats"][1]),

@@ -17,7 +17,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from evopose2d.evolution.sampler import trials
-from evopose2d.evolution.sampler.genes import genotype_to_params, suggest_genotype, with_genes
+from evopose2d.evolution.sampler.genes import suggest_genotype
 from evopose2d.evolution.sampler.history import History
 from evopose2d.evolution.sampler.proposal import propose, ready
 from evopose2d.evolution.sampler.record import Role
@@ -49,13 +49,13 @@ class EvolutionSampler(BaseSampler):
     others have written before (as Optuna's do on all but SQLite over a network drive). Only one process may use
     :meth:`ask`.
 
-    Genes are drawn when the first of them is suggested; all seven blocks are then stored in one write.
+    Genes are drawn when the first of them is suggested; all are then stored in one write.
     Parameters other than genes are drawn at random, by the seed, the trial's number and the parameter's name.
 
     Example:
         .. code-block:: python
 
-            space = SearchSpace(Genotype.from_lists([[3, 1, 2, 1], [3, 1, 3, 2], ...]))
+            space = PaperSpace(Genotype.from_lists([[3, 1, 2, 1], [3, 1, 3, 2], ...]))
             sampler = EvolutionSampler(space, children=6, parents=2, seed=1)
             study = optuna.create_study(sampler=sampler)
             study.optimize(lambda trial: loss(suggest_genotype(trial, space)), n_trials=13)
@@ -65,7 +65,7 @@ class EvolutionSampler(BaseSampler):
     ``tell`` them in any order.
 
     Args:
-        space: ancestor and limits of the genes.
+        space: ancestor, genes and mutations.
         children: individuals in a generation after the first.
         parents: individuals that are parents in round robin; generational, they divide ``children``.
         seed: seed of every draw. None: drawn, and kept in the study, so that a resumed study goes on with it
@@ -214,7 +214,7 @@ class EvolutionSampler(BaseSampler):
             entropy = [self._settings(study).seed, trial.number, zlib.crc32(param_name.encode())]
             random_sampler = RandomSampler(seed=int(np.random.SeedSequence(entropy).generate_state(1)[0]))
             return random_sampler.sample_independent(study, trial, param_name, param_distribution)
-        value = genotype_to_params(self._genotype(study, trial))[param_name]
+        value = self._genotype(study, trial).genes[param_name]
         if not param_distribution._contains(param_distribution.to_internal_repr(value)):
             raise ValueError(f"{param_name}: got {param_distribution}, must be {self._gene_distributions[param_name]}")
         return value
@@ -223,11 +223,11 @@ class EvolutionSampler(BaseSampler):
         """Return the genotype that the trial has, else propose one and store it whole, in one write."""
         with self._lock:
             history = self._refreshed(study)
-            fixed = trials.fixed_genes(trial)
+            fixed = trials.fixed_genes(trial, self._gene_distributions)
             known = history.get(trial.number)
             if known is not None:
                 # What was fixed after the proposal may have made it another trial's genotype.
-                genotype = with_genes(known.genotype, fixed)
+                genotype = known.genotype.with_genes(fixed)
                 repeated = known.role is Role.CONTROL or _RETRIED in trial.system_attrs
                 if repeated or set(history.holders(genotype)) <= {trial.number}:
                     return genotype
@@ -236,7 +236,7 @@ class EvolutionSampler(BaseSampler):
     def _proposed(self, study: Study, history: History, trial: FrozenTrial, fixed: dict[str, Any]) -> Genotype:
         settings = self._settings(study)
         while True:
-            fix = partial(with_genes, genes=fixed) if fixed else unchanged
+            fix = partial(Genotype.with_genes, genes=fixed) if fixed else unchanged
             proposal = propose(history, trial.number, settings, fix)
             study._storage.set_trial_system_attr(
                 trial._trial_id, trials.PROPOSAL_ATTRIBUTE, trials.proposal_attribute(proposal)

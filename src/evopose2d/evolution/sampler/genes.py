@@ -1,41 +1,36 @@
-"""Genotypes as Optuna parameters: one for each gene, ``b1_kernel`` to ``b7_stride``."""
+"""Genotypes as Optuna parameters: one for each gene, ``b1_kernel`` to ``b7_stride`` and further ones."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import BaseTrial
 
-from evopose2d.genotype import BLOCKS, GENES, Genotype, SearchSpace
-
-GENE_NAMES = tuple(f"b{block}_{gene}" for block in range(1, BLOCKS + 1) for gene in GENES)
-"""Parameter names of all genes, by block, then in a block's order."""
+from evopose2d.genotype import BLOCK_GENE_NAMES, GENES, Genotype, SearchSpace
 
 
 def gene_distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
     """Return the values that each gene may have in the space, as ``Study.ask`` takes them.
 
-    Kernel and stride are categorical, repeats and channels (in eighths) integers. A stride that cannot change
-    has one value.
+    Ranges are integers, categories (such as kernel and stride) categorical.
     """
-    distributions: dict[str, BaseDistribution] = {}
-    for index, block in enumerate(space.ancestor.blocks):
-        prefix = f"b{index + 1}_"
-        strides = (1, 2) if space.may_stride(index) else (block.stride,)
-        distributions[f"{prefix}kernel"] = CategoricalDistribution(space.kernels)
-        distributions[f"{prefix}repeats"] = IntDistribution(*space.repeats)
-        distributions[f"{prefix}channels"] = IntDistribution(1, block.channels)
-        distributions[f"{prefix}stride"] = CategoricalDistribution(strides)
-    return distributions
+    return {
+        name: IntDistribution(gene.values[0], gene.values[-1]) if gene.ordered else CategoricalDistribution(gene.values)
+        for name, gene in space.genes.items()
+    }
 
 
 def genotype_to_params(genotype: Genotype) -> dict[str, int]:
     """Return each gene by its parameter name."""
-    return dict(zip(GENE_NAMES, (value for block in genotype.blocks for value in block), strict=True))
+    return genotype.genes
 
 
-def genotype_from_params(params: Mapping[str, Any]) -> Genotype | None:
+def genotype_from_params(params: Mapping[str, Any], names: Collection[str] = BLOCK_GENE_NAMES) -> Genotype | None:
     """Read a genotype from parameters; others are ignored.
+
+    Args:
+        params: by name.
+        names: of the genes: those of the blocks and further ones.
 
     Returns:
         The genotype, or None where a gene is missing.
@@ -43,21 +38,12 @@ def genotype_from_params(params: Mapping[str, Any]) -> Genotype | None:
     Raises:
         ValueError: the genes are those of no network.
     """
-    if not all(name in params for name in GENE_NAMES):
+    if not all(name in params for name in names):
         return None
-    values = [params[name] for name in GENE_NAMES]
-    return Genotype.from_lists(values[start : start + len(GENES)] for start in range(0, len(values), len(GENES)))
-
-
-def with_genes(genotype: Genotype, genes: Mapping[str, Any]) -> Genotype:
-    """Return a genotype with some genes replaced, by parameter name.
-
-    Raises:
-        ValueError: the genes are those of no network.
-    """
-    changed = genotype_from_params({**genotype_to_params(genotype), **genes})
-    assert changed is not None  # no gene is missing
-    return changed
+    values = [params[name] for name in BLOCK_GENE_NAMES]
+    blocks = Genotype.from_lists(values[start : start + len(GENES)] for start in range(0, len(values), len(GENES)))
+    others = sorted(set(names) - set(BLOCK_GENE_NAMES))
+    return Genotype(blocks.blocks, tuple((name, params[name]) for name in others))
 
 
 def suggest_genotype(trial: BaseTrial, space: SearchSpace) -> Genotype:
@@ -68,6 +54,6 @@ def suggest_genotype(trial: BaseTrial, space: SearchSpace) -> Genotype:
             params[name] = trial.suggest_categorical(name, distribution.choices)
         elif isinstance(distribution, IntDistribution):
             params[name] = trial.suggest_int(name, distribution.low, distribution.high)
-    genotype = genotype_from_params(params)
+    genotype = genotype_from_params(params, params)
     assert genotype is not None  # every gene has just been suggested
     return genotype

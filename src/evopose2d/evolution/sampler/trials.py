@@ -5,14 +5,14 @@ mutation, in one system attribute, which is written at once. All other measureme
 that is a number, so that an objective function may add its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import optuna
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from evopose2d.evolution.sampler.genes import GENE_NAMES, genotype_from_params, genotype_to_params
+from evopose2d.evolution.sampler.genes import genotype_from_params, genotype_to_params
 from evopose2d.evolution.sampler.history import History
 from evopose2d.evolution.sampler.proposal import Proposal
 from evopose2d.evolution.sampler.record import Individual, Role, State
@@ -103,7 +103,7 @@ def _take_up(history: History, study: Study, trial: FrozenTrial, settings: Evolu
     if trial.distributions == settings.distributions:
         trial.distributions = settings.distributions
     sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-    individual = _individual(trial, sign)
+    individual = _individual(trial, settings, sign)
     if individual is None:
         history.record_without_genotype(trial.number, finished=trial.state.is_finished())
     else:
@@ -144,28 +144,37 @@ def proposal_attribute(proposal: Proposal) -> dict[str, Any]:
         "parent": proposal.parent,
         "mutation": proposal.mutation,
         "role": proposal.role.value,
-        "genotype": proposal.genotype.to_lists(),
+        "genotype": proposal.genotype.to_json(),
     }
 
 
-def stored_genotype(trial: FrozenTrial) -> Genotype | None:
+def stored_genotype(trial: FrozenTrial, names: Collection[str]) -> Genotype | None:
     """Read the genotype of a trial in any state; None where it has none, or not yet.
 
     Parameters win over the proposal, for some may have been fixed by hand.
+
+    Args:
+        trial: of the search.
+        names: of all genes.
     """
     proposed = trial.system_attrs.get(PROPOSAL_ATTRIBUTE)
-    genes = {} if proposed is None else genotype_to_params(Genotype.from_lists(proposed["genotype"]))
-    return genotype_from_params({**genes, **fixed_genes(trial)})
+    genes = {} if proposed is None else Genotype.from_json(proposed["genotype"]).genes
+    return genotype_from_params({**genes, **fixed_genes(trial, names)}, names)
 
 
-def fixed_genes(trial: FrozenTrial) -> dict[str, Any]:
-    """Return the genes that a trial has by hand or that have been suggested, by parameter name."""
+def fixed_genes(trial: FrozenTrial, names: Collection[str]) -> dict[str, Any]:
+    """Return the genes that a trial has by hand or that have been suggested, by parameter name.
+
+    Args:
+        trial: of the search.
+        names: of all genes.
+    """
     given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-    return {name: value for name, value in given.items() if name in GENE_NAMES}
+    return {name: value for name, value in given.items() if name in names}
 
 
-def _individual(trial: FrozenTrial, sign: float) -> Individual | None:
-    genotype = stored_genotype(trial)
+def _individual(trial: FrozenTrial, settings: EvolutionSettings, sign: float) -> Individual | None:
+    genotype = stored_genotype(trial, settings.distributions)
     if genotype is None:
         return None
     # A trial that was added or enqueued by hand has no proposal: it counts as an ancestor.
