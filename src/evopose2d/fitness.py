@@ -84,7 +84,7 @@ def _in_first_front(distinct: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def non_dominated_ranks(points: ArrayLike) -> NDArray[np.intp]:
-    """Give the number of each point's front, 0 for the best.
+    """Return the number of each point's front, 0 for the best.
 
     Args:
         points: (n, m) numbers, every column minimised.
@@ -102,7 +102,7 @@ def non_dominated_ranks(points: ArrayLike) -> NDArray[np.intp]:
 
 
 def crowding_distances(points: ArrayLike) -> NDArray[np.float64]:
-    """Tell how much room each point of a front has to its neighbours; more room is better.
+    """Return how much room each point of a front has to its neighbours; more room is better.
 
     For each column, the gap between the next less and the next greater value, as a share of the column's
     range, added up over the columns; infinite at the ends (Deb et al. 2002, section III.B). Neighbours are
@@ -134,7 +134,7 @@ def pareto_order(points: ArrayLike, count: int | None = None) -> NDArray[np.intp
 
     Args:
         points: (n, m) numbers, every column minimised.
-        count: how many of the best to give; None: all.
+        count: how many of the best to return; None: all.
 
     Returns:
         (min(n, count),) indices.

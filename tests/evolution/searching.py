@@ -48,7 +48,7 @@ def running(proposal):
 
 
 def searched(options, fitnesses):
-    """Let a search go on one individual at a time; a fitness of None is a failure."""
+    """Run a search one individual at a time; a fitness of None is a failure."""
     history, proposals = History(fingerprint=options.fingerprint), []
     for number, fitness in enumerate(fitnesses):
         proposals.append(propose(history, number, options))

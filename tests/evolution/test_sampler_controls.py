@@ -22,7 +22,7 @@ from evopose2d.evolution.sampler import (
 
 
 def searched(options, total, workers=1, seed=0):
-    """Let a search go on with so many at once; return its history and its proposals."""
+    """Run a search with so many at once; return its history and its proposals."""
     history, at_work, proposals = History(fingerprint=options.fingerprint), [], []
     rng = np.random.default_rng(seed)
     while len(proposals) < total or at_work:

@@ -73,7 +73,7 @@ def has_unseen_neighbour(
     seen: Container[Hashable],
     fingerprint: Callable[[Genotype], Hashable] = by_genes,
 ) -> bool:
-    """Tell whether :func:`mutate` would find a child; arguments and errors are the same."""
+    """Return whether :func:`mutate` would find a child; arguments and errors are the same."""
     return any(each not in seen for each in neighbour_fingerprints(parent, space, fingerprint))
 
 

@@ -53,7 +53,7 @@ class SearchSpace(Protocol):
         """The values of every gene, by name, in the order of :attr:`Genotype.genes`."""
 
     def __contains__(self, genotype: Genotype) -> bool:
-        """Tell whether a genotype lies within the space."""
+        """Return whether a genotype lies within the space."""
 
     def check(self, genotype: Genotype) -> None:
         """Hold a genotype against the space.
@@ -110,7 +110,7 @@ class PaperSpace:
         return tuple(block.channels for block in self.ancestor.blocks)
 
     def may_stride(self, block: int) -> bool:
-        """Tell whether a block, counted from 0, may change its stride."""
+        """Return whether a block, counted from 0, may change its stride."""
         return block >= BLOCKS - self.stride_blocks
 
     @property

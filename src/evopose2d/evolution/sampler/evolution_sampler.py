@@ -144,7 +144,7 @@ class EvolutionSampler(BaseSampler):
             return self._refreshed(study)
 
     def can_ask(self, study: Study) -> bool:
-        """Tell whether the next trial can be asked for now, without waiting for a running one."""
+        """Return whether the next trial can be asked for now, without waiting for a running one."""
         with self._lock:
             history = self._refreshed(study)
             waiting = min(history.waiting, default=None)

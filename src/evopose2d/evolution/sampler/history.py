@@ -148,7 +148,7 @@ class History:
         (self._waiting.add if waiting else self._waiting.discard)(number)
 
     def has_unseen_neighbour(self, individual: Individual, space: SearchSpace) -> bool:
-        """Tell whether an individual has a neighbour in the space that has not been seen.
+        """Return whether an individual has a neighbour in the space that has not been seen.
 
         Raises:
             ValueError: the individual lies outside the space.
@@ -170,7 +170,7 @@ class History:
         return True
 
     def is_candidate(self, individual: Individual, before: int | None) -> bool:
-        """Tell whether an individual is of an earlier generation, and not known to have no unseen neighbour."""
+        """Return whether an individual is of an earlier generation, and not known to have no unseen neighbour."""
         return individual.number not in self._exhausted and _is_before(individual, before)
 
     def candidates(self, before: int | None = None) -> list[Individual]:

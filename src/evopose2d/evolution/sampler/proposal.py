@@ -42,7 +42,7 @@ class Proposal:
 
 
 def ready(history: History, number: int, settings: EvolutionSettings) -> bool:
-    """Tell whether :func:`propose` can answer now; where it cannot, waiting for running individuals helps."""
+    """Return whether :func:`propose` can answer now; where it cannot, waiting for running individuals helps."""
     return _awaited(history, number, settings) is None
 
 

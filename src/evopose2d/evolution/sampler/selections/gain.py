@@ -101,7 +101,7 @@ def _shifted(order: Sequence[tuple[float, int]], offset: float) -> Iterator[tupl
 
 
 def _is_superseded(history: History, individual: Individual, before: int | None) -> bool:
-    """Tell whether there is a control of it that stands for its genome."""
+    """Return whether there is a control of it that stands for its genome."""
     return any(
         control.fitness is not None and (before is None or control.generation < before)
         for control in history.controls_of(individual.number)
