@@ -7,12 +7,13 @@ from ray.exceptions import (
     OwnerDiedError,
     RayError,
     RayTaskError,
+    RuntimeEnvSetupError,
     WorkerCrashedError,
 )
 
-from evopose2d.errors import DataError, SearchError, TrainingError
+from evopose2d.errors import DataError, SearchError, TrainingError, WeightsError
 from evopose2d.evolution.engine import Fault
-from evopose2d.evolution.ray_outcomes import lost
+from evopose2d.evolution.ray_outcomes import is_suspect, lost, unfit
 
 
 def raised(cause: Exception) -> RayTaskError:
@@ -45,3 +46,32 @@ def test_a_process_that_dies_where_all_die_is_its_machines_fault():
     outcome = lost(7, WorkerCrashedError(), alone=True, barren=["here", "there"])
     assert outcome.fault is Fault.MACHINE
     assert outcome.error.startswith("processes die at once on here, there;")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (raised(ImportError("libcudart.so.12: cannot open shared object file")), "cannot run the project"),
+        (raised(RuntimeError("The remote function failed to import on the worker")), "cannot run the project"),
+        (RuntimeEnvSetupError("pip failed"), "cannot run the project"),
+        (raised(DataError("no records")), "no records"),
+        (raised(WeightsError("weights of individual 3")), ""),
+        (raised(TrainingError("the loss became nan")), ""),
+        (raised(MemoryError()), ""),
+        (WorkerCrashedError(), ""),
+        (NodeDiedError("gone"), ""),
+    ],
+)
+def test_on_which_machine_no_individual_can_be_trained(error: RayError, reason: str):
+    assert unfit(error, lost(7, error, alone=False)).startswith(reason)
+    assert bool(unfit(error, lost(7, error, alone=False))) == bool(reason)
+
+
+def test_a_machine_where_all_processes_die_trains_none():
+    error = WorkerCrashedError()
+    assert unfit(error, lost(7, error, alone=False, barren=["here"]), ["here"]).startswith("processes die at once")
+
+
+def test_what_the_project_raises_is_not_held_against_the_machine():
+    assert not is_suspect(raised(TrainingError("the loss became nan")))
+    assert is_suspect(raised(MemoryError())) and is_suspect(WorkerCrashedError())
