@@ -52,7 +52,7 @@ _NEVER = {
     "benchmarks": {"mlflow", "optuna", "ray"},
     "prediction": {"evopose2d.training", "evopose2d.tracking", "optuna", "ray"},
 }
-_TENSORFLOW_IN_DATA = {"feeding.py", "records.py", "writing.py", "epochs.py", "cutting.py", "pipeline.py"}
+_TENSORFLOW_IN_DATA = {"prefetching.py", "writing.py", "pipeline.py"}
 
 
 def _modules(root: Path) -> list[Path]:

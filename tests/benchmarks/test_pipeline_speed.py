@@ -12,16 +12,19 @@ from typer.testing import CliRunner
 from evopose2d.benchmarks.original_pipeline import DEVIATION, MEAN, original_dataset, original_sample
 from evopose2d.benchmarks.pipeline import CACHED, DECODE_ONLY, ORIGINAL, PAPER, _rate, summarise
 from evopose2d.benchmarks.rewriting import rewritten
+from evopose2d.benchmarks.scaling import measure_scaling, summarise_scaling
 from evopose2d.cli.app import app
 from evopose2d.config.schema import CropsConfig, RecordsConfig
-from evopose2d.data.augmentation import draw, drawn_augmentation
+from evopose2d.data.augmentation import drawn_augmentation
 from evopose2d.data.coco import Person
-from evopose2d.data.epochs import contents_of_records, ordered_epochs
-from evopose2d.data.pipeline import evaluation_dataset, training_dataset
+from evopose2d.data.epochs import training_epoch
+from evopose2d.data.images import decode
+from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset
+from evopose2d.data.record_index import RecordReader, index_files
 from evopose2d.data.records import parse
 from evopose2d.data.shards import read_info
 from evopose2d.data.writing import write_records
-from evopose2d.errors import DataError
+from evopose2d.errors import ConfigError, DataError
 from evopose2d.heatmaps import encode
 from evopose2d.keypoints import COCO_PERSON
 
@@ -47,19 +50,19 @@ def records(tmp_path_factory):
 
 
 def test_ours_gives_the_crops_and_keypoints_of_the_originals_order(records):
-    ours = training_dataset(records, SHAPE, PAPER, batch_size=PEOPLE, seed=3, epochs=3, shuffle_buffer=4)
-    order = ordered_epochs(
-        records, contents_of_records(records), lambda once: once, seed=3, first_epoch=0, epochs=3, shuffle_buffer=4
-    )
+    ours = TrainingBatches(records, SHAPE, PAPER, PEOPLE, 3, range(3))
+    index = index_files(records.files, PEOPLE)
+    people = parse(RecordReader(index).read(0), 17)
+    pixels = decode(people.image)
     differences, seen = [], []
-    for (images, keypoints), (epoch, number, record) in zip(ours, order, strict=True):
-        people = parse(record, 17)
-        change = drawn_augmentation(PAPER, draw(np.random.default_rng([3, int(epoch), int(number)]), PEOPLE))
-        for person in range(PEOPLE):
+    for number, (images, keypoints) in enumerate(ours):
+        epoch = training_epoch(index.counts, 3, number, PEOPLE)
+        change = drawn_augmentation(PAPER, epoch.drawn)
+        for place, person in enumerate(epoch.people):
             expected, expected_keypoints = original_sample(
-                people["image"],
-                people["box"][person],
-                people["keypoints"][person],
+                tf.constant(pixels),
+                tf.constant(people.box[person]),
+                tf.constant(people.keypoints[person]),
                 tf.constant(change.scale[person], tf.float32),
                 tf.constant(change.rotation[person], tf.float32),
                 tf.constant(change.flip[person]),
@@ -67,15 +70,16 @@ def test_ours_gives_the_crops_and_keypoints_of_the_originals_order(records):
                 flip_permutation=COCO_PERSON.flip_permutation,
             )
             grey = (expected.numpy() * DEVIATION + MEAN) * 255
-            differences.append(np.abs(images[person].numpy() - grey).mean())
-            np.testing.assert_allclose(keypoints[person], expected_keypoints, atol=2e-3)
+            differences.append(np.abs(images[place] - grey).mean())
+            np.testing.assert_allclose(keypoints[place], expected_keypoints, atol=2e-3)
             seen.append((change.flip[person], change.rotation[person] != 0))
     assert len(seen) == 3 * PEOPLE and len(set(seen)) == 4
     assert max(differences) < 1.0
 
 
-def test_the_baselines_targets_are_the_networks(records):
-    images, targets, mask = next(iter(original_dataset(records, SHAPE, PAPER, batch_size=8, seed=0)))
+def test_the_baselines_targets_are_the_networks(records, tmp_path):
+    alone = rewritten(records, tmp_path / "train", None)
+    images, targets, mask = next(iter(original_dataset(alone, SHAPE, PAPER, batch_size=8, seed=0)))
     assert (images.shape, images.dtype) == ((8, *SHAPE, 3), tf.float32)
     assert (targets.shape, mask.shape) == ((8, 32, 24, 17), (8, 17))
     peaks = targets.numpy().reshape(8, -1, 17).argmax(axis=1)
@@ -133,6 +137,32 @@ def test_the_command_prints_and_writes_the_same(records, project_root, tmp_path)
     assert "evolve.cache_megabytes" in str(refused.exception)
 
 
+def test_growth_is_over_the_fewest_cores():
+    rows = summarise_scaling({4: {"full": 600.0}, 2: {"full": 320.0}}, 16)
+    assert [(row.cores, row.steps_per_second) for row in rows] == [(2, 20), (4, 37.5)]
+    assert [row.times_fewest for row in rows] == [1, 1.875]
+    assert [row.efficiency for row in rows] == [1, 0.9375]
+
+
+@pytest.mark.slow
+def test_each_number_of_cores_has_a_process_that_may_use_no_more(records, project_root):
+    arguments = [
+        *("benchmark", "pipeline", "model.input_shape=[64,64]", f"write_tfrecords.root={records.folder.parent}"),
+        *("--params", str(project_root / "params.yaml"), "--repeats", "1", "--seconds", "0", "--warm-up", "1"),
+        *("--batch-size", "2", "--json"),
+    ]
+    rows = measure_scaling(arguments, [1], 2)
+    assert len(rows) == 7
+    assert all(row.efficiency == 1 and row.steps_per_second == row.people_per_second / 2 for row in rows)
+
+
+def test_cores_that_are_not_there_are_refused():
+    with pytest.raises(ConfigError, match="--cores: got 100000, must be between 1 and"):
+        measure_scaling([], [1, 100000], 16)
+    ended = CliRunner().invoke(app, ["benchmark", "pipeline", "--cores", "1;2"])
+    assert "--cores: got 1;2, must be numbers" in str(ended.exception)
+
+
 @pytest.mark.parametrize(
     ("crops", "most"),
     [(CropsConfig(input_shape=list(SHAPE), scale=0.3, rotation=40.0, half_body=False, quality=90), 4), (None, 0.5)],
@@ -141,8 +171,7 @@ def test_records_written_again_hold_the_same_people_in_the_same_order_one_in_eac
     alone = rewritten(records, tmp_path / "train", crops)
     assert read_info(alone.folder) == alone
     assert (alone.people, alone.shards, alone.crops) == (PEOPLE, records.shards, crops)
-    encoded = list(tf.data.TFRecordDataset([str(file) for file in alone.files]))
-    assert [len(parse(record, 17)["score"]) for record in encoded] == [1] * PEOPLE
+    assert index_files(alone.files, PEOPLE).counts.tolist() == [1] * PEOPLE
     for some, others in zip(*(evaluation_dataset(info, SHAPE, batch_size=8) for info in (records, alone)), strict=True):
         for name in some.keys() - {"images"}:
             np.testing.assert_array_equal(some[name], others[name])

@@ -9,9 +9,9 @@ import pytest
 from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data import cache as cache_module
 from evopose2d.data import coco
+from evopose2d.data.arrays import aligned, in_file
 from evopose2d.data.augmentation import draw, drawn_augmentation, flip_only
 from evopose2d.data.cache import CropCache
-from evopose2d.data.crops import aligned, in_file
 from evopose2d.data.pipeline import evaluation_dataset, training_dataset
 from evopose2d.data.writing import write_records
 
@@ -50,7 +50,7 @@ def eleven(request, make_split, tmp_path, five_schema, records_config):
 
 
 def batches(info, crops, augmentation=FLIPS, **settings):
-    options = {"batch_size": 4, "seed": 3, "epochs": 3, "shuffle_buffer": 5} | settings
+    options = {"batch_size": 4, "seed": 3, "epochs": 3} | settings
     dataset = training_dataset(info, SHAPE, augmentation, crops=crops, **options)
     return dataset.element_spec, list(dataset.as_numpy_iterator())
 
@@ -97,7 +97,7 @@ def test_pixels_that_the_mirrored_warp_rounds_otherwise_are_kept(eleven):
 def test_evaluation_batches_are_those_that_are_cut_anew(eleven):
     cache = CropCache(1)
     for batch_size, centred in ((4, False), (16, False), (11, True)):
-        expected = list(evaluation_dataset(eleven, SHAPE, batch_size=batch_size, centred=centred).as_numpy_iterator())
+        expected = list(evaluation_dataset(eleven, SHAPE, batch_size=batch_size, centred=centred))
         cached = cache.evaluation(eleven, SHAPE, centred=centred).batches(batch_size)
         for _ in range(2):
             found = list(cached)

@@ -69,12 +69,12 @@ def params_of(project_root: Path, source: Path, target: Path) -> Params:
 
 
 def recorded_people(info: RecordsInfo, category_id: int) -> Iterator[dict]:
-    for record in tf.data.TFRecordDataset([str(file) for file in info.files]):
+    for record in tf.data.TFRecordDataset([str(file) for file in info.files]).as_numpy_iterator():
         parsed = parse(record, info.schema.count)
-        for image_id, keypoints in zip(parsed["image_id"].numpy(), parsed["keypoints"].numpy(), strict=True):
+        for keypoints in parsed.keypoints:
             if keypoints[:, 2].any():
                 flat = keypoints.astype(float).ravel().tolist()
-                yield {"image_id": int(image_id), "category_id": category_id, "keypoints": flat, "score": 0.9}
+                yield {"image_id": parsed.image_id, "category_id": category_id, "keypoints": flat, "score": 0.9}
 
 
 def test_every_odd_set_runs_and_a_perfect_prediction_is_perfect_or_is_refused_in_a_line_that_helps(

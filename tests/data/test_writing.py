@@ -42,13 +42,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+def read_records(info) -> list[records.Record]:
+    files = tf.data.TFRecordDataset([str(file) for file in info.files])
+    return [records.parse(record, info.schema.count) for record in files.as_numpy_iterator()]
+
+
 def annotation_ids(info) -> list[int]:
-    dataset = tf.data.TFRecordDataset([str(file) for file in info.files])
-    return [
-        number
-        for record in dataset
-        for number in records.parse(record, info.schema.count)["annotation_id"].numpy().tolist()
-    ]
+    return [number for record in read_records(info) for number in record.annotation_id.tolist()]
 
 
 def test_records_hold_everybody_in_order_and_their_images(val, tmp_path):
@@ -56,9 +56,7 @@ def test_records_hold_everybody_in_order_and_their_images(val, tmp_path):
     assert (info.people, info.images, info.skipped, info.shards) == (10, 10, 0, 3)
     assert read_info(info.folder) == info
     assert annotation_ids(info) == list(range(5000, 5010))
-    first = next(iter(tf.data.TFRecordDataset(str(info.files[1]))))
-    image = records.parse(first, 5)["image"].numpy()
-    assert image == (tmp_path / "coco/val2017/004.jpg").read_bytes()
+    assert read_records(info)[4].image == (tmp_path / "coco/val2017/004.jpg").read_bytes()
 
 
 def test_the_number_of_workers_changes_no_byte(val):
@@ -150,8 +148,7 @@ def test_an_image_of_another_size_than_its_annotations_say_is_bad(val, tmp_path,
 
 
 def first_image(info) -> np.ndarray:
-    record = next(iter(tf.data.TFRecordDataset(str(info.files[0]))))
-    return records.decode(records.parse(record, info.schema.count)["image"].numpy())
+    return records.decode(read_records(info)[0].image)
 
 
 @pytest.mark.parametrize(
@@ -205,8 +202,7 @@ def test_cocos_own_images_are_taken_as_they_are_stored(make_split, tmp_path, fiv
     read = coco.read_coco(tmp_path / "coco/annotations/person_keypoints_val2017.json")
     people = coco.annotated_people(read, labelled_only=False)
     info = writing.write_records(people, path.parent, tmp_path / "val", records_config(), five_schema, as_stored=True)
-    record = next(iter(tf.data.TFRecordDataset(str(info.files[0]))))
-    assert records.parse(record, 5)["image"].numpy() == path.read_bytes()
+    assert read_records(info)[0].image == path.read_bytes()
 
 
 def test_nobody_left_is_an_error(val, tmp_path):
@@ -234,7 +230,8 @@ def shared(make_split, tmp_path, five_schema, records_config):
 
 
 def records_of(file: Path) -> list[list[int]]:
-    return [records.parse(record, 5)["annotation_id"].numpy().tolist() for record in tf.data.TFRecordDataset(str(file))]
+    contents = tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+    return [records.parse(record, 5).annotation_id.tolist() for record in contents]
 
 
 def test_the_people_of_an_image_share_a_record_in_their_order_and_follow_its_first(shared):
@@ -268,8 +265,7 @@ def test_png_images_are_kept_as_they_are(make_split, tmp_path, five_schema, reco
         coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=False
     )
     info = writing.write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
-    record = next(iter(tf.data.TFRecordDataset(str(info.files[0]))))
-    assert records.parse(record, 5)["image"].numpy() == (root / "val2017/000.png").read_bytes()
+    assert read_records(info)[0].image == (root / "val2017/000.png").read_bytes()
 
 
 def write_detections(root: Path, split: str, image_ids: list[int]) -> Path:
@@ -305,10 +301,9 @@ def test_every_split_that_the_dataset_holds_is_written(make_split, tmp_path, rec
     assert annotation_ids(written["val"]) == [5000, 5001, 5002, 5003]
     shuffled = annotation_ids(written["train"])
     assert sorted(shuffled) == list(range(5000, 5009)) != shuffled
-    record = next(iter(tf.data.TFRecordDataset(str(written["val-detections"].files[0]))))
-    parsed = records.parse(record, 5)
-    assert parsed["score"].numpy().tolist() == [0.75, 0.75]
-    assert parsed["box"].numpy().tolist() == [[40.5, 18, 40, 44]] * 2
+    parsed = read_records(written["val-detections"])[0]
+    assert parsed.score.tolist() == [0.75, 0.75]
+    assert parsed.box.tolist() == [[40.5, 18, 40, 44]] * 2
 
     before = contents(target / "train")
     detections.unlink()

@@ -41,7 +41,6 @@ def train_config(**changes) -> TrainConfig:
         "l2": 1e-5,
         "sigma": 8.0,
         "initial_weights": None,
-        "shuffle_buffer": 8,
         "augmentation": AugmentationConfig(0.5, 0.3, 40.0, 0.6, 0.0, 9),
     }
     return TrainConfig(**(values | changes))

@@ -1,14 +1,14 @@
 """The input pipeline of the original project, as a baseline: its order of operations, float32, host-side targets.
 
-Each person's whole image is decoded and normalised in float32, mirrored whole where a flip is drawn, and warped; the
-target heatmaps are drawn on the host. All of it is TensorFlow, so it runs on all cores without Python.
+Files are read ten at a time and 10,000 encoded images are held for shuffling. One parallel map parses and decodes each
+person's whole image, the next normalises it in float32, mirrors it whole where a flip is drawn, and warps it; a third
+draws the target heatmaps of a batch. All of it is TensorFlow, so it runs on all cores without Python.
 """
 
 import tensorflow as tf
 
 from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data.geometry import CROP_MARGIN, InputShape
-from evopose2d.data.records import parse
 from evopose2d.data.shards import RecordsInfo
 from evopose2d.heatmaps import PEAK
 
@@ -17,6 +17,8 @@ DEVIATION = (0.229, 0.224, 0.225)
 _STRIDE = 4  # crop pixels for one heatmap pixel
 _SIGMA = 2.0  # in pixels of a heatmap 64 high
 _SIGMA_HEIGHT = 64
+_SHUFFLED = 10_000  # records
+_FILES_AT_ONCE = 10
 
 
 def original_dataset(
@@ -36,34 +38,35 @@ def original_dataset(
         (B, K) float32, 1 for labelled keypoints inside the crop.
     """
 
-    def load(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        person = parse(record, records.schema.count)
-        scale, rotation, flip = _draw(augmentation, tf.stack([tf.cast(seed, tf.int64), number]))
-        image, keypoints = original_sample(
-            person["image"],
-            person["box"][0],
-            person["keypoints"][0],
-            scale,
-            rotation,
-            flip,
-            input_shape=input_shape,
-            flip_permutation=records.schema.flip_permutation,
-        )
-        return image, *_targets(keypoints, input_shape)
+    def load(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        person = _parse(record, records.schema.count)
+        return _decode(person["image"]), person["box"], person["keypoints"]
+
+    def vary(number: tf.Tensor, person: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        change = _draw(augmentation, tf.stack([tf.cast(seed, tf.int64), number]))
+        permutation = records.schema.flip_permutation
+        return original_sample(*person, *change, input_shape=input_shape, flip_permutation=permutation)
+
+    def targets(images: tf.Tensor, keypoints: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return images, *_targets(keypoints, input_shape)
 
     return (
-        tf.data.TFRecordDataset([str(file) for file in records.files])
-        .shuffle(records.people, seed=seed)
+        tf.data.Dataset.from_tensor_slices([str(file) for file in records.files])
+        .shuffle(records.shards, seed=seed)
+        .interleave(tf.data.TFRecordDataset, _FILES_AT_ONCE, block_length=1, num_parallel_calls=tf.data.AUTOTUNE)
+        .shuffle(_SHUFFLED, seed=seed)
         .repeat()
-        .enumerate()
         .map(load, num_parallel_calls=tf.data.AUTOTUNE)
+        .enumerate()
+        .map(lambda number, person: vary(number, person), num_parallel_calls=tf.data.AUTOTUNE)
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
+        .map(targets, num_parallel_calls=tf.data.AUTOTUNE)
     )
 
 
 def original_sample(
-    encoded: tf.Tensor,
+    pixels: tf.Tensor,
     box: tf.Tensor,
     keypoints: tf.Tensor,
     scale: tf.Tensor,
@@ -76,7 +79,7 @@ def original_sample(
     """Make one person's crop in the original's order.
 
     Args:
-        encoded: scalar string, the whole image as JPEG.
+        pixels: (any height, any width, 3) uint8, the whole image.
         box: (4,) float32 x, y, width, height in image pixels.
         keypoints: (K, 3) float32 x, y in image pixels and visibility.
         scale: scalar float32, factor of the image area's side that the crop shows.
@@ -90,8 +93,7 @@ def original_sample(
         visibility, which is 0 outside the crop.
     """
     height, width = input_shape
-    pixels = tf.cast(tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_FAST"), tf.float32)
-    image = (pixels / 255.0 - tf.constant(MEAN)) / tf.constant(DEVIATION)
+    image = (tf.cast(pixels, tf.float32) / 255.0 - tf.constant(MEAN)) / tf.constant(DEVIATION)
     centre, visible = box[:2] + box[2:] / 2, keypoints[:, 2]
     places = keypoints[:, :2]
     last = tf.cast(tf.shape(image)[1] - 1, tf.float32)
@@ -127,8 +129,8 @@ def decoded_dataset(records: RecordsInfo) -> tf.data.Dataset:
     """Decode each record's whole image and do nothing else, without end; gives the number of bytes."""
 
     def load(record: tf.Tensor) -> tf.Tensor:
-        person = parse(record, records.schema.count)
-        return tf.size(tf.io.decode_jpeg(person["image"], channels=3, dct_method="INTEGER_FAST"))
+        image = tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})["image"]
+        return tf.size(_decode(image))
 
     return (
         tf.data.TFRecordDataset([str(file) for file in records.files])
@@ -146,13 +148,27 @@ def _draw(config: AugmentationConfig, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Te
     return scale, rotation, chance[1] < config.flip_probability
 
 
+def _parse(record: tf.Tensor, keypoint_count: int) -> dict[str, tf.Tensor]:
+    """Parse a record of one person."""
+    features = {
+        "image": tf.io.FixedLenFeature([], tf.string),
+        "box": tf.io.FixedLenFeature([4], tf.float32),
+        "keypoints": tf.io.FixedLenFeature([keypoint_count, 3], tf.float32),
+    }
+    return tf.io.parse_single_example(record, features)
+
+
+def _decode(image: tf.Tensor) -> tf.Tensor:
+    return tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_FAST")
+
+
 def _targets(keypoints: tf.Tensor, input_shape: InputShape) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draw heatmaps (B, h, w, K) of keypoints (B, K, 3), each pixel by its distance as the original does."""
     height, width = input_shape[0] // _STRIDE, input_shape[1] // _STRIDE
     deviation = _SIGMA * height / _SIGMA_HEIGHT
-    squares = [
-        (tf.range(size, dtype=tf.float32)[:, None] - tf.floor(keypoints[:, axis] / _STRIDE + 0.5)) ** 2
-        for axis, size in ((1, height), (0, width))
-    ]
-    distance = squares[0][:, None] + squares[1][None]
-    mask = tf.cast(keypoints[:, 2] > 0, tf.float32)
-    return PEAK * tf.exp(-distance / (2 * deviation**2)), mask
+    columns, rows = tf.meshgrid(tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32))
+    centres = tf.floor(keypoints[..., :2] / _STRIDE + 0.5)[:, tf.newaxis, tf.newaxis]
+    across = ((columns[..., tf.newaxis] - centres[..., 0]) / deviation) ** 2
+    down = ((rows[..., tf.newaxis] - centres[..., 1]) / deviation) ** 2
+    mask = tf.cast(keypoints[..., 2] > 0, tf.float32)
+    return PEAK * tf.exp(-across / 2 - down / 2), mask

@@ -50,7 +50,6 @@ PAPER_SEARCH = AugmentationConfig(
 """Augmentation of the paper's search."""
 
 _EPOCHS = 100  # after which the same ones come again; each costs a little when a pipeline is opened
-_SHUFFLE_BUFFER = 1024
 
 Variant = tuple[Callable[[], Iterable[object]], float]
 """Opens a pipeline, and how many people each of its elements holds on average."""
@@ -148,7 +147,6 @@ def _variants(
             batch_size=batch_size,
             seed=0,
             epochs=_EPOCHS,
-            shuffle_buffer=_SHUFFLE_BUFFER,
             crops=crops if cached else None,
         ).repeat()
 

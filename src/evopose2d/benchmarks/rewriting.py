@@ -7,11 +7,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from evopose2d.config.schema import CropsConfig
 from evopose2d.data.coco import Person
-from evopose2d.data.records import encode, encode_surroundings, parse
+from evopose2d.data.record_index import RecordIndex, RecordReader, index_files
+from evopose2d.data.records import encode, encode_crop_region, parse
 from evopose2d.data.shards import RecordsInfo, write_info
 from evopose2d.errors import DataError
 
@@ -32,7 +34,8 @@ def rewritten(records: RecordsInfo, folder: Path, crops: CropsConfig | None) -> 
     folder.mkdir(parents=True)
     written = replace(records, folder=folder, crops=crops)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(partial(_rewrite, crops, records), records.files, written.files))
+        index = index_files(records.files, records.people)
+        list(pool.map(partial(_rewrite, crops, records, index), range(records.shards), written.files))
     write_info(written)
     return written
 
@@ -42,26 +45,27 @@ def kilobytes(records: RecordsInfo) -> float:
     return sum(file.stat().st_size for file in records.files) / records.people / 1e3
 
 
-def _rewrite(crops: CropsConfig | None, records: RecordsInfo, source: Path, target: Path) -> None:
+def _rewrite(crops: CropsConfig | None, records: RecordsInfo, index: RecordIndex, shard: int, target: Path) -> None:
     with tf.io.TFRecordWriter(str(target)) as writer:
-        for person, image in _people(source, records.schema.count):
+        for person, image in _people(records, index, shard):
             if crops is None:
                 writer.write(encode([person], image))
             else:
-                writer.write(encode_surroundings(person, image, crops, records.schema))
+                writer.write(encode_crop_region(person, image, crops, records.schema))
 
 
-def _people(file: Path, keypoint_count: int) -> Iterator[tuple[Person, bytes]]:
-    for record in tf.data.TFRecordDataset(str(file)):
-        values = {name: value.numpy() for name, value in parse(record, keypoint_count).items()}
-        for index in range(len(values["score"])):
+def _people(records: RecordsInfo, index: RecordIndex, shard: int) -> Iterator[tuple[Person, bytes]]:
+    reader = RecordReader(index)
+    for number in np.flatnonzero(index.shards == shard).tolist():
+        record = parse(reader.read(number), records.schema.count)
+        for place, annotation_id in enumerate(record.annotation_id.tolist()):
             person = Person(
-                image_id=int(values["image_id"][index]),
-                annotation_id=int(values["annotation_id"][index]),
+                image_id=record.image_id,
+                annotation_id=annotation_id,
                 file_name="",
-                box=values["box"][index],
-                keypoints=values["keypoints"][index],
-                score=float(values["score"][index]),
+                box=record.box[place],
+                keypoints=record.keypoints[place],
+                score=float(record.score[place]),
                 area=0.0,
             )
-            yield person, values["image"]
+            yield person, record.image

@@ -85,6 +85,9 @@ def pipeline(
     repeats: Annotated[int, typer.Option(min=1, help="Rounds in which each pipeline is measured.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.0, help="Seconds for which each is read in a round.")] = 3.0,
     warm_up: Annotated[int, typer.Option(min=0, help="Batches before them.")] = 8,
+    cores: Annotated[
+        str, typer.Option(help="Numbers of cores such as 1,2,4: measure on each, and print how speeds grow with them.")
+    ] = "",
     out: Out = None,
     params: ParamsFile = PARAMS_FILE,
     more: Set = "",
@@ -92,6 +95,22 @@ def pipeline(
 ) -> None:
     """Measure the input pipeline on the training records: the original's order, decoding alone, this project's."""
     settings = load_settings(params, overrides, more)
+    if cores:
+        from evopose2d.benchmarks.scaling import counts, measure_scaling
+
+        options: dict[str, object] = {
+            "--batch-size": batch_size,
+            "--repeats": repeats,
+            "--seconds": seconds,
+            "--warm-up": warm_up,
+        }
+        options |= {"--params": params, "--set": more}
+        given = [str(part) for option in options.items() if option[1] != "" for part in option]
+        arguments = ["benchmark", "pipeline", *(overrides or []), *given, "--json"]
+        rows = [asdict(scaling) for scaling in measure_scaling(arguments, counts(cores), batch_size)]
+        save(rows, out)
+        show(rows, title=f"input pipeline, batches of {batch_size}", as_json=as_json)
+        return
     import_tensorflow()
     from evopose2d.benchmarks.pipeline import measure
     from evopose2d.data.shards import read_info

@@ -165,7 +165,6 @@ class TrainConfig:
     l2: float = _allowed(minimum=0.0)
     sigma: float = _allowed(above=0.0)
     initial_weights: str | None = _allowed()
-    shuffle_buffer: int = _allowed(minimum=1)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
 

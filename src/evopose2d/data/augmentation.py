@@ -1,11 +1,13 @@
 """Random changes of a training crop. Pixels and keypoints move by one and the same matrix."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data.geometry import (
     InputShape,
     affine_matrices,
@@ -14,6 +16,9 @@ from evopose2d.data.geometry import (
     transform_keypoints,
 )
 from evopose2d.keypoints import KeypointSchema
+
+if TYPE_CHECKING:
+    from evopose2d.config.schema import AugmentationConfig
 
 _HALF_BODY_MARGIN = 1.5
 # A half of fewer labelled keypoints gives a box that says little of where that half lies.

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evopose2d.config.schema import AugmentationConfig
+from evopose2d.data.arrays import aligned, in_file
 from evopose2d.data.augmentation import flip_only
-from evopose2d.data.crops import EvaluationCrops, TrainingCrops, aligned, in_file, mirroring_patches
+from evopose2d.data.crops import EvaluationCrops, TrainingCrops, mirroring_patches
 from evopose2d.data.geometry import InputShape
-from evopose2d.data.pipeline import cuttings_dataset, evaluation_dataset
+from evopose2d.data.pipeline import constant_crops_dataset, evaluation_dataset
 from evopose2d.data.shards import RecordsInfo
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class CropCache:
     def training(
         self, records: RecordsInfo, input_shape: InputShape, augmentation: AugmentationConfig
     ) -> TrainingCrops | None:
-        """Give the crops to train on, cut if need be; None where they vary, or where there is no room for them."""
+        """Return the crops to train on, cut if need be; None where they vary, or where there is no room for them."""
         if not flip_only(augmentation):
             return None
         key = (_identity(records), input_shape)
@@ -72,7 +73,7 @@ class CropCache:
     def evaluation(
         self, records: RecordsInfo, input_shape: InputShape, *, centred: bool = False
     ) -> EvaluationCrops | None:
-        """Give the crops to judge on, cut if need be; None where there is no room for them."""
+        """Return the crops to judge on, cut if need be; None where there is no room for them."""
         key = (_identity(records), input_shape, centred)
         if self._evaluation is None or self._evaluation.key != key:
             self._evaluation = None
@@ -106,7 +107,7 @@ class CropCache:
         return _Kept(key, crops, size if in_memory else 0)
 
     def _array_in_file(self, shape: tuple[int, ...], size: int, what: str) -> NDArray[np.uint8] | None:
-        """Give room on the disk; None where there is none."""
+        """Return room on the disk; None where there is none."""
         if self._budget == 0:
             return None
         try:
@@ -121,26 +122,23 @@ class CropCache:
 
 def _training_crops(records: RecordsInfo, input_shape: InputShape, array: NDArray[np.uint8]) -> TrainingCrops:
     keypoints = np.empty((2, records.people, records.schema.count, 3), np.float32)
-    numbers = np.empty(records.people, np.int64)
-    shards = np.empty(records.people, np.int64)
     places: list[NDArray[np.int32]] = []
     values: list[NDArray[np.uint8]] = []
     start = 0
-    for batch in cuttings_dataset(records, input_shape, batch_size=_BATCH).as_numpy_iterator():
-        end = start + len(batch["record"])
-        array[start:end] = batch["wider"]
-        keypoints[0, start:end], keypoints[1, start:end] = batch["keypoints"], batch["mirrored_keypoints"]
-        numbers[start:end], shards[start:end] = batch["record"], batch["shard"]
-        for wider, mirrored in zip(batch["wider"], batch["mirrored"], strict=True):
+    batches = constant_crops_dataset(records, input_shape, batch_size=_BATCH)
+    for batch in batches:
+        count = min(_BATCH, records.people - start)
+        end = start + count
+        array[start:end] = batch["wider"][:count]
+        keypoints[:, start:end] = batch["keypoints"][:count], batch["mirrored_keypoints"][:count]
+        for wider, mirrored in zip(array[start:end], batch["mirrored"], strict=False):
             place, value = mirroring_patches(wider, mirrored)
             places.append(place)
             values.append(value)
         start = end
     ends = np.cumsum([0, *(len(place) for place in places)], dtype=np.int64)
-    _, first, record_people = np.unique(numbers, return_index=True, return_counts=True)
-    shard_records = np.bincount(shards[first], minlength=records.shards)
     patches = (ends, np.concatenate(places), np.concatenate(values))
-    return TrainingCrops(array, keypoints, record_people, shard_records, *patches)
+    return TrainingCrops(array, keypoints, batches.job.index.counts, *patches)
 
 
 def _evaluation_crops(
@@ -148,8 +146,7 @@ def _evaluation_crops(
 ) -> EvaluationCrops:
     rest: dict[str, list[NDArray[Any]]] = {}
     start = 0
-    dataset = evaluation_dataset(records, input_shape, batch_size=_BATCH, centred=centred)
-    for batch in dataset.as_numpy_iterator():
+    for batch in evaluation_dataset(records, input_shape, batch_size=_BATCH, centred=centred):
         count = min(_BATCH, records.people - start)
         array[start : start + count] = batch.pop("images")[:count]
         for name, part in batch.items():

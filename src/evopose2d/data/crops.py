@@ -4,19 +4,15 @@ What training sees of a person is constant but for the mirroring where nothing e
 each crop is cut once, and an epoch's batches are gathered from arrays.
 """
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_ALIGNMENT = 64  # bytes; TensorFlow takes arrays that begin at a multiple of it without copying them
+from evopose2d.data.arrays import aligned
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +27,6 @@ class TrainingCrops:
         crops: (N, H, W + 1, 3) uint8 RGB, in memory or in a file.
         keypoints: (2, N, K, 3) float32 x, y in crop pixels and visibility: as they are, and mirrored.
         record_people: (R,) int64, people in each record.
-        shard_records: (S,) int64, records in each file.
         patch_ends: (N + 1,) int64; the mirrored person ``n`` has the patches ``patch_ends[n]:patch_ends[n + 1]``.
         patch_places: (P,) int32, index into the H * W * 3 values of a mirrored crop.
         patch_values: (P,) uint8, the value there.
@@ -40,20 +35,14 @@ class TrainingCrops:
     crops: NDArray[np.uint8]
     keypoints: NDArray[np.float32]
     record_people: NDArray[np.int64]
-    shard_records: NDArray[np.int64]
     patch_ends: NDArray[np.int64]
     patch_places: NDArray[np.int32]
     patch_values: NDArray[np.uint8]
 
-    @cached_property
-    def first_people(self) -> NDArray[np.int64]:
-        """(R,) place of each record's first person."""
-        return np.cumsum(self.record_people) - self.record_people
-
     def gather(
         self, people: NDArray[np.int64], mirrored: NDArray[np.bool_]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Give the crops and keypoints of a batch.
+        """Return the crops and keypoints of a batch.
 
         Args:
             people: (B,) places in the order of the records.
@@ -85,7 +74,7 @@ class EvaluationCrops:
     values: Mapping[str, NDArray[Any]]
 
     def batches(self, batch_size: int) -> "EvaluationBatches":
-        """Give the batches of ``evaluation_dataset``, as often as they are iterated over."""
+        """Return the batches of ``evaluation_dataset``, as often as they are iterated over."""
         return EvaluationBatches(self.values, batch_size)
 
 
@@ -128,27 +117,3 @@ def mirroring_patches(
     """
     places = np.flatnonzero(wider[:, :0:-1] != mirrored).astype(np.int32)
     return places, mirrored.reshape(-1)[places]
-
-
-def aligned(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Give an array of uint8, not set to anything, that TensorFlow can take without copying it."""
-    size = int(np.prod(shape))
-    raw = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + size].reshape(shape)
-
-
-def in_file(shape: tuple[int, ...], folder: Path | None = None) -> NDArray[np.uint8]:
-    """Give an array of uint8 that lies in a file without a name, gone with the array or with the process.
-
-    Args:
-        shape: of the array.
-        folder: where the file lies; None: where the system keeps temporary files.
-
-    Raises:
-        OSError: the disk does not take it.
-    """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        # A hole in a file on a full disk would kill the process that writes to it.
-        os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))
-        return np.memmap(file, np.uint8, "w+", shape=shape)

@@ -1,101 +1,132 @@
-"""The order of training: which record stands where in an epoch, and how the people of records take turns."""
+"""The order of an epoch: who stands where in its batches, and in which order people are loaded.
 
-from collections.abc import Callable
+Everything here is a function of the seed, the epoch's number and how many people each record holds.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from evopose2d.data.shards import RecordsInfo
+from evopose2d.data.augmentation import draw
 
-_FILES_AT_ONCE = 8
+_TURN = 2
+"""Records whose people take turns, for each person of a batch: more take memory, fewer leave alike people closer."""
 
-Read = Callable[[tf.Tensor], tf.data.Dataset]
-
-
-def contents_of_records(records: RecordsInfo) -> Read:
-    """Give the records themselves to ``ordered_epochs``."""
-    files = [str(file) for file in records.files]
-    return lambda shard: tf.data.TFRecordDataset(tf.gather(files, shard))
+TASK = 16
+"""People that are loaded at a time, up to the end of the last one's record."""
 
 
-def places_of_records(shard_records: NDArray[np.int64]) -> Read:
-    """Give ``ordered_epochs`` each record's place in the order of the files, counted from 0, int64.
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """The L places of an epoch's batches, N people, and T tasks, each of which loads the people of some places.
 
-    Args:
-        shard_records: (S,) records in each file.
+    Attributes:
+        people: (L,) int64, the person at each place; some stand at several.
+        drawn: (N, 6) float64, what changes each person's crop (``augmentation.draw``); empty where nothing is drawn.
+        places: (L,) int64, all places in the order of loading: those of a record stand together.
+        ends: (T + 1,) int64; task ``t`` loads ``places[ends[t]:ends[t + 1]]``.
+        largest: places that have to be loaded, at most, before the first batch among them is complete.
     """
-    ends = np.cumsum(shard_records)
-    starts = ends - shard_records
-    return lambda shard: tf.data.Dataset.range(tf.gather(starts, shard), tf.gather(ends, shard))
+
+    people: NDArray[np.int64]
+    drawn: NDArray[np.float64]
+    places: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    largest: int
+
+    @property
+    def tasks(self) -> int:
+        """T, how many tasks load the epoch."""
+        return len(self.ends) - 1
+
+    def task(self, number: int) -> NDArray[np.int64]:
+        """Return the places that a task loads."""
+        return self.places[self.ends[number] : self.ends[number + 1]]
 
 
-def ordered_epochs(
-    records: RecordsInfo,
-    read: Read,
-    epoch_of: Callable[[tf.data.Dataset], tf.data.Dataset],
-    *,
-    seed: int,
-    first_epoch: int,
-    epochs: int,
-    shuffle_buffer: int,
-) -> tf.data.Dataset:
-    """Give what is made of all records in the order of training, epoch after epoch.
+def training_epoch(counts: NDArray[np.int64], seed: int, epoch: int, batch_size: int) -> Epoch:
+    """Return an epoch of training: everybody once, then the first again until the last batch is full.
 
-    The order depends on the seed, the epoch and how many records each file holds, not on what is read of them.
-
-    Args:
-        records: of the training people.
-        read: gives what is to be read of the records in a file, by the file's number.
-        epoch_of: makes an epoch of all records once: triples of the epoch, the record's number in it, both scalar
-            int64, and what was read.
-        seed: of the order.
-        first_epoch: epoch to begin with, counted from 0.
-        epochs: epoch at which to stop.
-        shuffle_buffer: records held for shuffling; their files are shuffled besides.
-    """
-    numbers = np.arange(first_epoch, epochs)
-    order_seeds = [np.random.SeedSequence([seed, epoch]).generate_state(1)[0] for epoch in numbers.tolist()]
-
-    def one_epoch(epoch: tf.Tensor, order_seed: tf.Tensor) -> tf.data.Dataset:
-        return epoch_of(_ordered(records, read, shuffle_buffer, epoch, order_seed))
-
-    return tf.data.Dataset.from_tensor_slices((numbers, np.array(order_seeds, np.int64))).flat_map(one_epoch)
-
-
-def taking_turns(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Say in which order the people of some records come, each record's as far apart as can be.
-
-    People of one image look alike: a batch should hold few of them. Records of one person keep their order.
+    Records are shuffled, all of them at once. Then the people of twice as many records as a batch has people take
+    turns, those of an image as far apart as can be: they look alike, and a batch should hold few of them.
 
     Args:
         counts: (R,) people of each record.
+        seed: of order and augmentation.
+        epoch: its number, counted from 0.
+        batch_size: people in a batch.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(counts))
+    drawn = draw(rng, int(counts.sum()))
+    shuffled = counts[order]
+    turns = taking_turns(shuffled, _TURN * batch_size)
+    ranks = np.repeat(np.arange(len(counts)), shuffled)[turns]
+    within = (np.arange(len(turns)) - np.repeat(np.cumsum(shuffled) - shuffled, shuffled))[turns]
+    people = (np.cumsum(counts) - counts)[order][ranks] + within
+    size = -(-len(people) // batch_size) * batch_size
+    # Who stands a second time is loaded a second time, at the end.
+    again = np.arange(size) >= len(people)
+    ranks = np.resize(ranks, size)
+    places = np.lexsort((ranks, again))
+    segments = np.bincount(np.repeat(np.arange(len(counts)) // (_TURN * batch_size), shuffled))
+    return Epoch(
+        people=np.resize(people, size),
+        drawn=drawn,
+        places=places,
+        ends=_ends(np.stack([again, ranks])[:, places]),
+        largest=int(segments.max()),
+    )
+
+
+def ordered_epoch(counts: NDArray[np.int64], batch_size: int) -> Epoch:
+    """Return everybody in the order of the records; the last batch is filled by repeating the last person.
+
+    Args:
+        counts: (R,) people of each record.
+        batch_size: people in a batch.
+    """
+    people = int(counts.sum())
+    size = -(-people // batch_size) * batch_size
+    numbers = np.minimum(np.arange(size), people - 1)
+    records = np.repeat(np.arange(len(counts)), counts)[numbers]
+    return Epoch(numbers, np.empty((0, 6)), np.arange(size), _ends(records[np.newaxis]), largest=0)
+
+
+def most_in_turn(counts: NDArray[np.int64], batch_size: int) -> int:
+    """Return a bound of ``Epoch.largest`` over all epochs of training."""
+    return int(np.sort(counts)[-_TURN * batch_size :].sum())
+
+
+def taking_turns(counts: NDArray[np.int64], group: int | None = None) -> NDArray[np.int64]:
+    """Return the order of the people of some records, each record's as far apart as can be.
+
+    Records of one person keep their order.
+
+    Args:
+        counts: (R,) people of each record.
+        group: records whose people take turns; None: all of them.
 
     Returns:
         (P,) places among the people of all records, one record's after the other's.
     """
-    records = np.repeat(np.arange(len(counts)), counts)
+    group = group or max(len(counts), 1)
+    numbers = np.arange(len(counts))
+    groups = numbers // group
+    sizes = np.bincount(groups)
+    starts = (numbers % group + 0.5) / sizes[groups]
+    records = np.repeat(numbers, counts)
     within = np.arange(len(records)) - np.repeat(np.cumsum(counts) - counts, counts)
-    moments = (within + (records + 0.5) / max(len(counts), 1)) / counts[records]
-    return np.argsort(moments, kind="stable")
+    moments = (within + starts[records]) / counts[records]
+    return np.lexsort((moments, groups[records]))
 
 
-def _ordered(
-    records: RecordsInfo, read: Read, shuffle_buffer: int, epoch: tf.Tensor, order_seed: tf.Tensor
-) -> tf.data.Dataset:
-    # tf.data mixes the program's global seed into every order. In this function's graph it is a constant.
-    tf.compat.v1.set_random_seed(1)
-    once = (
-        tf.data.Dataset.range(records.shards)
-        .shuffle(records.shards, seed=order_seed, reshuffle_each_iteration=False)
-        .interleave(
-            read,
-            cycle_length=min(_FILES_AT_ONCE, records.shards),
-            num_parallel_calls=min(_FILES_AT_ONCE, records.shards),
-            deterministic=True,
-        )
-        .shuffle(min(shuffle_buffer, records.people), seed=order_seed, reshuffle_each_iteration=False)
-    )
-    # Zipped rather than mapped: a function that is called for each record costs more than all that it would do.
-    epochs = tf.data.Dataset.from_tensors(epoch).repeat()
-    return tf.data.Dataset.zip((epochs, tf.data.Dataset.range(records.people), once))
+def _ends(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where tasks end among places (keys, L) in the order of loading; equal keys are loaded together."""
+    size = keys.shape[1]
+    starts = np.flatnonzero(np.concatenate([[True], (keys[:, 1:] != keys[:, :-1]).any(axis=0)]))
+    # A record belongs to the task that its first place falls in.
+    tasks = starts // TASK
+    firsts = starts[np.concatenate([[True], tasks[1:] != tasks[:-1]])]
+    return np.append(firsts, size)

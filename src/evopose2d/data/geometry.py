@@ -124,55 +124,48 @@ def mask_outside(keypoints: NDArray[np.float32], input_shape: InputShape) -> NDA
     return masked
 
 
-def crop_windows(matrices: ArrayLike, image_shape: ArrayLike, input_shape: InputShape) -> NDArray[np.int32]:
-    """Return the parts of an image that crops show, so that no more of it need be decoded.
+def placed(matrices: NDArray[np.float64], placement: ArrayLike) -> NDArray[np.float64]:
+    """Return the matrices (..., 2, 3) from kept pixels to crop pixels.
 
     Args:
         matrices: (..., 2, 3), image pixels to crop pixels.
-        image_shape: height and width of the image in pixels; what follows them is not looked at.
-        input_shape: height and width of a crop in pixels.
-
-    Returns:
-        (..., 4) int32 y, x, height, width in image pixels; at least one pixel each, inside the image.
+        placement: (3,) x, y and scale of what is kept of the image: kept pixel = (image pixel - (x, y)) * scale.
     """
-    height, width = input_shape
-    inverse = invert(matrices)
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]])
-    shown = corners @ np.swapaxes(inverse[..., :2], -1, -2) + inverse[..., np.newaxis, :, 2]
-    size = np.asarray(image_shape)[1::-1]
-    # Interpolation reads the pixels around a point, and rounds its position.
-    low = np.clip(np.floor(shown.min(axis=-2)) - 1, 0, size - 1)
-    high = np.clip(np.ceil(shown.max(axis=-2)) + 2, low + 1, size)
-    return np.concatenate([low[..., ::-1], (high - low)[..., ::-1]], axis=-1).astype(np.int32)
+    x, y, scale = np.asarray(placement, np.float64)
+    offset = matrices[..., 2] + matrices[..., :2] @ (x, y)
+    return np.concatenate([matrices[..., :2] / scale, offset[..., np.newaxis]], axis=-1)
 
 
-def shifted(matrices: NDArray[np.float64], origins: ArrayLike) -> NDArray[np.float64]:
-    """Return the matrices (..., 2, 3) for images of which only the part from ``origins`` (..., 2) x, y on is given."""
-    origins = np.asarray(origins, np.float64)[..., np.newaxis]
-    return np.concatenate([matrices[..., :2], matrices[..., 2:] + matrices[..., :2] @ origins], axis=-1)
-
-
-def crop(
-    image: NDArray[np.uint8], matrix: ArrayLike, input_shape: InputShape, out: NDArray[np.uint8] | None = None
-) -> NDArray[np.uint8]:
+def crop(image: NDArray[np.uint8], matrix: ArrayLike, input_shape: InputShape) -> NDArray[np.uint8]:
     """Cut one crop out of an image, interpolating linearly.
 
     Args:
         image: (any height, any width, 3) uint8 RGB.
         matrix: (2, 3), image pixels to crop pixels.
         input_shape: height H and width W of the crop.
-        out: (H, W, 3) uint8 to write the crop to; None: a new array.
 
     Returns:
         (H, W, 3) uint8 RGB; ImageNet's mean colour where the crop reaches past the image.
     """
-    # OpenCV warps four channels with vector instructions and three without: this way takes half the time.
+    out = np.empty((*input_shape, 3), np.uint8)
+    warp(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), matrix, out)
+    return out
+
+
+def warp(pixels: NDArray[np.uint8], matrix: ArrayLike, out: NDArray[np.uint8]) -> None:
+    """Cut one crop out of an image of four channels, as ``crop`` does.
+
+    Args:
+        pixels: (any height, any width, 4) uint8; OpenCV warps four channels with vector instructions and three without.
+        matrix: (2, 3), image pixels to crop pixels.
+        out: (H, W, 3) uint8, written to.
+    """
     warped = cv2.warpAffine(
-        cv2.cvtColor(image, cv2.COLOR_RGB2RGBA),
+        pixels,
         np.asarray(matrix, np.float64),
-        (input_shape[1], input_shape[0]),
+        out.shape[1::-1],
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(*IMAGENET_MEAN_COLOUR, 0),
     )
-    return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out)
+    cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out)

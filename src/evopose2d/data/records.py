@@ -1,55 +1,115 @@
-"""TFRecord files: a record holds an encoded image and its people, or one person and the part of an image around."""
+"""What a record holds: an encoded image and its people, or one person and the part of an image around.
+
+Records are ``tf.train.Example`` messages, written and read here without TensorFlow, so that the processes that load
+them start without it. The message types are those of TensorFlow's ``example.proto`` and ``feature.proto``.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
-from numpy.typing import ArrayLike, NDArray
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
-from evopose2d.config.schema import CropsConfig
-from evopose2d.data.coco import Person
-from evopose2d.data.surroundings import encode_part, keep, surroundings
+from evopose2d.data.images import decode
 from evopose2d.errors import DataError
-from evopose2d.keypoints import KeypointSchema
 
-_WHOLE = (0.0, 0.0, 1.0)
-DCT_METHOD = "INTEGER_FAST"
-"""How the dataset's JPEGs are decoded, as for the published networks: another method costs them AP."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from evopose2d.config.schema import CropsConfig
+    from evopose2d.data.coco import Person
+    from evopose2d.keypoints import KeypointSchema
+
+WHOLE = (0.0, 0.0, 1.0)
+"""Placement of a whole image: x, y and scale."""
 
 
-def encode(people: Sequence[Person], image: bytes, placement: Sequence[float] = _WHOLE) -> bytes:
+def _message_class() -> Any:  # noqa: ANN401 - made at run time
+    """Return the class of ``tf.train.Example`` in a pool of its own, beside TensorFlow's where that is loaded."""
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="evopose2d/example.proto", package="evopose2d", syntax="proto3")
+    lists = {"BytesList": field.TYPE_BYTES, "FloatList": field.TYPE_FLOAT, "Int64List": field.TYPE_INT64}
+    for name, kind in lists.items():
+        file.message_type.add(name=name).field.add(name="value", number=1, type=kind, label=field.LABEL_REPEATED)
+    one, message = field.LABEL_OPTIONAL, field.TYPE_MESSAGE
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, name in enumerate(("bytes_list", "float_list", "int64_list"), 1):
+        type_name = f".evopose2d.{name.title().replace('_', '')}"
+        feature.field.add(name=name, number=number, type=message, label=one, type_name=type_name, oneof_index=0)
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=field.TYPE_STRING, label=one)
+    entry.field.add(name="value", number=2, type=message, label=one, type_name=".evopose2d.Feature")
+    entry_type = ".evopose2d.Features.FeatureEntry"
+    features.field.add(name="feature", number=1, type=message, label=field.LABEL_REPEATED, type_name=entry_type)
+    example = file.message_type.add(name="Example")
+    example.field.add(name="features", number=1, type=message, label=one, type_name=".evopose2d.Features")
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("evopose2d.Example"))
+
+
+_EXAMPLE = _message_class()
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A parsed record of P people.
+
+    Attributes:
+        image: encoded; the whole image or the part of it that is kept.
+        placement: (3,) float32 x, y and scale of that part (``crop_region``).
+        image_id: of the image.
+        annotation_id: (P,) int64.
+        box: (P, 4) float32 x, y, width, height in pixels of the whole image.
+        keypoints: (P, K, 3) float32 x, y in pixels of the whole image and visibility.
+        score: (P,) float32 of the boxes.
+    """
+
+    image: bytes
+    placement: NDArray[np.float32]
+    image_id: int
+    annotation_id: NDArray[np.int64]
+    box: NDArray[np.float32]
+    keypoints: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+
+def encode(people: Sequence[Person], image: bytes, placement: Sequence[float] = WHOLE) -> bytes:
     """Serialise the people of one encoded image (JPEG, PNG) to one record; equal input gives equal bytes.
 
     Args:
         people: at least one, all of the same image.
         image: the image, or the part of it that is kept.
-        placement: x, y and scale of that part (``surroundings``); a whole image's is not written.
+        placement: x, y and scale of that part (``crop_region``); a whole image's is not written.
     """
+    example = _EXAMPLE()
+    feature = example.features.feature
 
-    def numbers(values: Iterable[int]) -> tf.train.Feature:
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    def floats(name: str, values: ArrayLike) -> None:
+        feature[name].float_list.value.extend(np.ravel(np.asarray(values)).tolist())
 
-    def floats(values: ArrayLike) -> tf.train.Feature:
-        return tf.train.Feature(float_list=tf.train.FloatList(value=np.ravel(values)))
-
-    features = {
-        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
-        "image_id": numbers([people[0].image_id]),
-        "annotation_id": numbers(person.annotation_id for person in people),
-        "box": floats([person.box for person in people]),
-        "keypoints": floats([person.keypoints for person in people]),
-        "score": floats([person.score for person in people]),
-    }
-    if tuple(placement) != _WHOLE:
-        features["placement"] = floats(placement)
-    example = tf.train.Example(features=tf.train.Features(feature=features))
+    feature["image"].bytes_list.value.append(image)
+    feature["image_id"].int64_list.value.append(people[0].image_id)
+    feature["annotation_id"].int64_list.value.extend([person.annotation_id for person in people])
+    floats("box", [person.box for person in people])
+    floats("keypoints", [person.keypoints for person in people])
+    floats("score", [person.score for person in people])
+    if tuple(placement) != WHOLE:
+        floats("placement", placement)
     return example.SerializeToString(deterministic=True)
 
 
-def encode_surroundings(person: Person, image: bytes, crops: CropsConfig, schema: KeypointSchema) -> bytes:
+def encode_crop_region(person: Person, image: bytes, crops: CropsConfig, schema: KeypointSchema) -> bytes:
     """Serialise a person and the part of an encoded image that crops of the person can show.
 
     Args:
@@ -58,72 +118,65 @@ def encode_surroundings(person: Person, image: bytes, crops: CropsConfig, schema
         crops: what the part has to cover, and its JPEG quality.
         schema: the person's keypoints.
     """
+    from evopose2d.data.crop_region import crop_region, encode_part, keep
+
     pixels = decode(image)
-    part = surroundings(person.box, person.keypoints, pixels.shape, crops, schema)
+    part = crop_region(person.box, person.keypoints, pixels.shape, crops, schema)
     return encode([person], encode_part(keep(pixels, part), crops.quality), part.placement)
 
 
-def parse(records: tf.Tensor, keypoint_count: int) -> dict[str, tf.Tensor]:
-    """Parse one record that ``encode`` made, or many of one person each.
+def parse(record: bytes, keypoint_count: int) -> Record:
+    """Parse a record that ``encode`` made.
 
     Args:
-        records: () string, of P people, or (P,) string, each of one person.
+        record: the serialised message.
         keypoint_count: K.
 
-    Returns:
-        ``image``, encoded, of the shape of ``records``; and of the people: ``placement`` (P, 3) float32, x, y and scale
-        of the part of the image that ``image`` is; ``image_id`` and ``annotation_id`` (P,) int64; ``box`` (P, 4)
-        float32 and ``keypoints`` (P, K, 3) float32 in pixels of the whole image; ``score`` (P,) float32.
+    Raises:
+        DataError: it is no such record.
     """
-    a_person = {
-        "annotation_id": ([], tf.int64),
-        "box": ([4], tf.float32),
-        "keypoints": ([keypoint_count, 3], tf.float32),
-        "score": ([], tf.float32),
-    }
-    an_image = {
-        "image": tf.io.FixedLenFeature([], tf.string),
-        "placement": tf.io.FixedLenFeature([3], tf.float32, _WHOLE),
-        "image_id": tf.io.FixedLenFeature([], tf.int64),
-    }
-    if records.shape.rank:
-        each = {name: tf.io.FixedLenFeature(shape, kind) for name, (shape, kind) in a_person.items()}
-        return tf.io.parse_example(records, an_image | each)
-    several = {
-        name: tf.io.FixedLenSequenceFeature(shape, kind, allow_missing=True) for name, (shape, kind) in a_person.items()
-    }
-    parsed = tf.io.parse_example(records, an_image | several)
-    people = tf.size(parsed["annotation_id"])
-    repeated = {name: tf.repeat(parsed[name][tf.newaxis], people, axis=0) for name in ("placement", "image_id")}
-    return parsed | repeated
+    try:
+        feature = _EXAMPLE.FromString(record).features.feature
+        people = feature["annotation_id"].int64_list.value
+        placement = feature["placement"].float_list.value if "placement" in feature else WHOLE
+        return Record(
+            image=feature["image"].bytes_list.value[0],
+            placement=np.array(placement, np.float32),
+            image_id=feature["image_id"].int64_list.value[0],
+            annotation_id=np.array(people, np.int64),
+            box=np.array(feature["box"].float_list.value, np.float32).reshape(len(people), 4),
+            keypoints=np.array(feature["keypoints"].float_list.value, np.float32).reshape(-1, keypoint_count, 3),
+            score=np.array(feature["score"].float_list.value, np.float32),
+        )
+    except (DecodeError, IndexError, ValueError) as error:
+        raise DataError(f"a record is not one that write-tfrecords wrote ({error})") from error
+
+
+def people_in(record: bytes) -> int:
+    """Return how many people a record has.
+
+    Raises:
+        DataError: it is no record of people.
+    """
+    try:
+        return len(_EXAMPLE.FromString(record).features.feature["annotation_id"].int64_list.value)
+    except DecodeError as error:
+        raise DataError(f"a record is not one that write-tfrecords wrote ({error})") from error
 
 
 @contextlib.contextmanager
-def told_if_damaged(folder: Path) -> Iterator[None]:
-    """Have what reads the records of a folder tell of damage, which shows when the damaged one is read.
+def raise_if_corrupt() -> Iterator[None]:
+    """Raise what is wrong with records as ``DataError`` where TensorFlow or Keras wrapped it.
 
     Raises:
-        DataError: a file breaks off within a record, or holds other bytes than were written.
+        DataError: a record file breaks off within a record, or holds other bytes than were written.
     """
     try:
         yield
-    except tf.errors.OpError as error:
-        # Below a function in Python it comes as an unknown error; the words are the same.
-        damage = re.search(r"(truncated|corrupted) record at \d+", str(error.message))
-        if damage is None:
+    except DataError:
+        raise
+    except Exception as error:
+        wrapped = re.search(r"DataError: ([^\n]+)", str(error))
+        if wrapped is None:
             raise
-        raise DataError(
-            f"{folder}: a record file is cut short or damaged ({damage[0]}); write the records again with "
-            "write-tfrecords"
-        ) from None
-
-
-def decode(encoded: bytes) -> NDArray[np.uint8]:
-    """Decode a whole image, JPEG or PNG: (any height, any width, 3) uint8 RGB.
-
-    Raises:
-        tf.errors.InvalidArgumentError: it is corrupt, cut short or neither.
-    """
-    if tf.io.is_jpeg(encoded):
-        return tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD).numpy()
-    return tf.io.decode_png(encoded, channels=3).numpy()
+        raise DataError(wrapped[1]) from None

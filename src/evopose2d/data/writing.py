@@ -17,11 +17,11 @@ from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig
 from evopose2d.data import coco
 from evopose2d.data.coco import CocoFile, ImageEntry, Person
 from evopose2d.data.coco.detections import of_category
+from evopose2d.data.crop_region import LOSSLESS
 from evopose2d.data.download.layout import OFFICIAL, TEST_DEV, TRAIN, VAL
 from evopose2d.data.image_files import for_records
-from evopose2d.data.records import encode, encode_surroundings
+from evopose2d.data.records import encode, encode_crop_region
 from evopose2d.data.shards import RecordsInfo, remove_records, shard_path, write_info
-from evopose2d.data.surroundings import LOSSLESS
 from evopose2d.errors import DataError
 from evopose2d.files import replacing
 from evopose2d.keypoints import KeypointSchema
@@ -287,7 +287,7 @@ def _write_shard(
             if crops is None:
                 writer.write(encode(people, image))
             else:
-                writer.write(encode_surroundings(people[0], image, crops, schema))
+                writer.write(encode_crop_region(people[0], image, crops, schema))
     return sum(map(len, in_record))
 
 

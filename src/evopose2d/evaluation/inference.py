@@ -11,8 +11,8 @@ import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from evopose2d.data.feeding import fed
 from evopose2d.data.geometry import keypoints_to_image
+from evopose2d.data.prefetching import prefetched
 from evopose2d.errors import DataError
 from evopose2d.evaluation.pictures import CropCollector
 from evopose2d.evaluation.predictor import PosePredictor
@@ -86,7 +86,7 @@ class _Feed:
             shaped = [tf.ensure_shape(tensor, values.shape) for tensor, values in zip(taken, self.first, strict=True)]
             return (dict(zip(_GIVEN, shaped, strict=True)),)
 
-        return fed(tf.data.Dataset.range(steps).map(take))
+        return prefetched(tf.data.Dataset.range(steps).map(take))
 
     def _take(self) -> Inputs:
         """Take the next batch; the first one again where the dataset ended too early, which is told at the end."""

@@ -181,7 +181,6 @@ def individual_params(params: Params, spec: IndividualSpec) -> Params:
         l2=full.l2,
         sigma=full.sigma,
         initial_weights=None,
-        shuffle_buffer=full.shuffle_buffer,
         augmentation=AugmentationConfig(
             flip_probability=evolve.flip_probability,
             scale=0.0,

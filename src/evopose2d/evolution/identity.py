@@ -50,7 +50,7 @@ _FINALS = frozenset({"evolve.finalists", "evolve.final_epochs", "evolve.final_se
 # What earlier versions did not store, and took from the machine.
 _NOT_TOLD_BEFORE = frozenset({"evolve.threads"})
 _SECTIONS = ("dataset", "write_tfrecords", "model", "evolve")
-_SINGLE_KEYS = ("train.l2", "train.sigma", "train.shuffle_buffer", "accelerator.precision")
+_SINGLE_KEYS = ("train.l2", "train.sigma", "accelerator.precision")
 
 
 def search_identity(

@@ -1,5 +1,6 @@
 """Write a trained network in other formats, each checked against Keras before it takes its place."""
 
+import itertools
 import logging
 import shutil
 import statistics
@@ -104,7 +105,7 @@ def crops_of_records(folder: Path, model: PoseModel, count: int, decoding: Decod
     records = read_info(folder)
     count = min(count, records.people)
     dataset = evaluation_dataset(records, (height, width), batch_size=1, centred=decoding.centred_crops)
-    return np.concatenate([np.asarray(batch["images"]) for batch in dataset.take(count)])
+    return np.concatenate([np.asarray(batch["images"]) for batch in itertools.islice(dataset, count)])
 
 
 def _export_one(

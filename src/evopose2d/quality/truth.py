@@ -59,7 +59,6 @@ _SETTINGS = (
     "accelerator.precision",
     "train.l2",
     "train.sigma",
-    "train.shuffle_buffer",
     "evolve.seed",
     "evolve.ancestor",
     "evolve.ancestor_epochs",

@@ -12,7 +12,7 @@ from evopose2d.data.cache import CropCache
 from evopose2d.data.coco import read_coco
 from evopose2d.data.geometry import InputShape
 from evopose2d.data.pipeline import evaluation_dataset
-from evopose2d.data.records import told_if_damaged
+from evopose2d.data.records import raise_if_corrupt
 from evopose2d.data.shards import RecordsInfo, read_info
 from evopose2d.errors import DataError
 from evopose2d.evaluation.coco_ap import KeypointAP, evaluate_results
@@ -115,7 +115,7 @@ class Judge:
         Raises:
             DataError: the records are damaged.
         """
-        with told_if_damaged(self.records.folder):
+        with raise_if_corrupt():
             predictions = predict_people(
                 self._predictor, self._batches, self.records.people, collector=collector, progress=progress
             )

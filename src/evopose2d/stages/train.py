@@ -135,13 +135,11 @@ def training_task(
             seed=config.seed,
             first_epoch=first_epoch,
             epochs=config.epochs,
-            shuffle_buffer=config.shuffle_buffer,
             crops=crops,
         ),
         steps_per_epoch=steps_per_epoch(records, config.batch_size),
         validate=validate,
         config=config,
-        records=records.folder,
     )
 
 

@@ -1,6 +1,5 @@
 """Train a network: every epoch validated and saved, so that a killed run goes on where it stopped."""
 
-import contextlib
 import logging
 import math
 import time
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from evopose2d.accelerator import Accelerator
 from evopose2d.config.schema import TrainConfig
-from evopose2d.data.records import told_if_damaged
+from evopose2d.data.records import raise_if_corrupt
 from evopose2d.errors import TrainingError
 from evopose2d.networks.seeding import reseed
 from evopose2d.networks.stretches import same_block, stretches
@@ -42,7 +41,6 @@ class TrainingTask:
         steps_per_epoch: optimizer steps in an epoch, of a batch each.
         validate: gives the network's loss and AP over the val people, as it is when called.
         config: the ``train`` section.
-        records: folder that the batches are read from, told where it is damaged; None: they are of no records.
     """
 
     network: keras.Model
@@ -50,7 +48,6 @@ class TrainingTask:
     steps_per_epoch: int
     validate: Callable[[], tuple[float, float]]
     config: TrainConfig
-    records: Path | None = None
 
 
 def train(
@@ -95,7 +92,7 @@ def train(
         logger.info("going on after epoch %d of %d", first_epoch, task.config.epochs)
     progress = _Progress(task, epochs, state_file, best_weights, on_epoch, hopeless, on_step)
     if first_epoch < task.config.epochs:
-        with contextlib.nullcontext() if task.records is None else told_if_damaged(task.records):
+        with raise_if_corrupt():
             model.fit(
                 _in_parts(task.batches(first_epoch), task.config),
                 epochs=task.config.epochs,

@@ -6,7 +6,6 @@ are small in their image are kept as they are.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +25,7 @@ _FINEST = 2  # times the resolution of the person's crop: a half body of few key
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class CropRegion:
     """Where a kept part lies: kept pixel = (image pixel - (x, y)) * scale.
 
     Attributes:
@@ -49,13 +48,13 @@ class Surroundings:
         return self.x, self.y, self.scale
 
 
-def surroundings(
+def crop_region(
     box: NDArray[np.float32],
     keypoints: NDArray[np.float32],
     image_shape: ArrayLike,
     crops: CropsConfig,
     schema: KeypointSchema,
-) -> Surroundings:
+) -> CropRegion:
     """Find the smallest part that holds everything inside the image that crops of a person can show.
 
     Args:
@@ -86,11 +85,11 @@ def surroundings(
     end = np.clip(end, first + 1, np.maximum(end_inside, first + 1))
     x, y = ((first - middle) / kept_scale + anchor).astype(np.float32).tolist()
     kept_width, kept_height = (end - first).astype(int).tolist()
-    return Surroundings(x, y, kept_scale, kept_height, kept_width)
+    return CropRegion(x, y, kept_scale, kept_height, kept_width)
 
 
-def keep(image: NDArray[np.uint8], part: Surroundings) -> NDArray[np.uint8]:
-    """Take a part out of an image (any height, any width, 3) uint8 RGB; gives (height, width, 3) uint8 RGB."""
+def keep(image: NDArray[np.uint8], part: CropRegion) -> NDArray[np.uint8]:
+    """Return a part (height, width, 3) uint8 RGB of an image (any height, any width, 3) uint8 RGB."""
     matrix = [[part.scale, 0, -part.x * part.scale], [0, part.scale, -part.y * part.scale]]
     return crop(image, matrix, (part.height, part.width))
 
@@ -114,28 +113,6 @@ def encode_part(pixels: NDArray[np.uint8], quality: int) -> bytes:
     flat = [number for option in options.items() for number in option]
     _, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flat)
     return encoded.tobytes()
-
-
-def cut_part(
-    encoded: bytes, placement: NDArray[np.float32], matrix: NDArray[np.float64], crop_pixels: NDArray[np.uint8]
-) -> None:
-    """Cut a crop out of a kept part.
-
-    Args:
-        encoded: the part, as ``encode_part`` gave it.
-        placement: (3,) its x, y and scale.
-        matrix: (2, 3), image pixels to crop pixels.
-        crop_pixels: (H, W, 3) uint8 RGB, written to.
-    """
-    pixels: Any = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)
-    crop(pixels, placed(matrix, placement), crop_pixels.shape[:2], crop_pixels)
-
-
-def placed(matrix: NDArray[np.float64], placement: ArrayLike) -> NDArray[np.float64]:
-    """Return the matrix (2, 3), kept pixels to crop pixels, given that of image pixels and a placement (3,)."""
-    x, y, scale = np.asarray(placement, np.float64)
-    offset = matrix[:, 2] + matrix[:, :2] @ (x, y)
-    return np.column_stack([matrix[:, :2] / scale, offset])
 
 
 def _shown(
