@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import cv2
@@ -219,8 +220,10 @@ def test_crops_are_those_of_the_whole_decoded_image(make_split, tmp_path, record
 @pytest.fixture(scope="session")
 def reference_records(coco_sample, tmp_path_factory):
     """Records of the reference's people with boxes as annotated, which its crops were made of."""
-    annotations = coco.read_coco(coco_sample / "annotations/person_keypoints_val2017.json")
-    boxes = {entry["id"]: np.array(entry["bbox"], np.float32) for entry in annotations.annotations}
+    path = coco_sample / "annotations/person_keypoints_val2017.json"
+    annotations = coco.read_coco(path)
+    entries = json.loads(path.read_text())["annotations"]
+    boxes = {entry["id"]: np.array(entry["bbox"], np.float32) for entry in entries}
     people = [
         replace(person, box=boxes[person.annotation_id])
         for person in coco.annotated_people(annotations, labelled_only=True)
