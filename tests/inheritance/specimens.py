@@ -8,9 +8,10 @@ import keras
 import numpy as np
 
 from evopose2d.config.schema import ModelConfig
-from evopose2d.inheritance.layers import LayerArrays, layer_shapes
-from evopose2d.networks.blocks import LayerFactory
-from evopose2d.networks.evopose2d import build_evopose2d
+from evopose2d.inheritance.layers import LayerArrays
+from evopose2d.networks.build import build
+from evopose2d.networks.evopose2d import evopose2d, recorded
+from evopose2d.networks.layers import LayerFactory
 from evopose2d.networks.scaling import NetworkSpec, describe
 from evopose2d.weights import set_layer_arrays
 
@@ -52,7 +53,7 @@ def random_weights(spec: NetworkSpec, seed: int) -> LayerArrays:
             else (rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:2]) / shape[3])).astype(np.float32)
             for name, shape in shapes.items()
         }
-        for layer, shapes in layer_shapes(spec).items()
+        for layer, shapes in recorded(spec).weight_shapes.items()
     }
 
 
@@ -69,9 +70,16 @@ def trained_weights(spec: NetworkSpec, seed: int) -> LayerArrays:
     return weights
 
 
+def built(spec: NetworkSpec, seed: int) -> keras.Model:
+    """Build a network."""
+    return build(
+        lambda operations, images: evopose2d(operations, images, spec), spec.input_shape, "test", LayerFactory(seed)
+    )
+
+
 def heatmaps(spec: NetworkSpec, weights: LayerArrays, images: np.ndarray) -> np.ndarray:
     """Run a network."""
-    network = build_evopose2d(spec, LayerFactory(0))
+    network = built(spec, seed=0)
     set_layer_arrays(network, weights)
     result = keras.ops.convert_to_numpy(network(images, training=False))
     keras.backend.clear_session()

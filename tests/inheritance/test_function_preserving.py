@@ -11,8 +11,8 @@ from tests.inheritance.specimens import (
 )
 
 from evopose2d.inheritance import inherit
-from evopose2d.inheritance.layers import layer_shapes
-from evopose2d.inheritance.statistics import walk
+from evopose2d.inheritance.walk import walk
+from evopose2d.networks.evopose2d import recorded
 
 SMALLER, EQUAL, LARGER = -1, 0, 1
 CHANGES = (SMALLER, EQUAL, LARGER)
@@ -61,7 +61,7 @@ def test_any_child_has_weights_that_fit(rule):
 
         assert {
             layer: {name: values.shape for name, values in arrays.items()} for layer, arrays in weights.items()
-        } == layer_shapes(child)
+        } == recorded(child).weight_shapes
         values = [values for arrays in weights.values() for values in arrays.values()]
         assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in values)
         assert all((arrays["moving_variance"] > 0).all() for arrays in weights.values() if "gamma" in arrays)
@@ -105,7 +105,8 @@ def test_new_channels_are_random_and_unread():
 def test_the_normalisation_of_new_channels_starts_at_what_they_give():
     child = _spec(outputs=LARGER)
     weights = _child(_spec(), child)
-    given = {convolution.norm: features for convolution, _, features in walk(child, weights)}
+    given = {}
+    walk(child, weights, lambda convolution, _, features: given.update({convolution.norm: features}))
 
     for norm, new in (("block3a_project_bn", np.s_[40:]), ("block4a_expand_bn", np.s_[240:])):
         assert len(weights[norm]["moving_variance"][new]) > 0

@@ -1,12 +1,10 @@
 import keras
 import numpy as np
-from tests.inheritance.specimens import spec_of, trained_weights
+from tests.inheritance.specimens import built, spec_of, trained_weights
 
 from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.inheritance import RULES
 from evopose2d.inheritance.inspection import Birth, as_born, birth_losses, medians, single_mutations
-from evopose2d.networks.blocks import LayerFactory
-from evopose2d.networks.evopose2d import build_evopose2d
 from evopose2d.weights import layer_arrays
 
 ANCESTOR = Genotype.from_lists(
@@ -69,7 +67,7 @@ def test_births_are_measured_against_the_parent():
 
 def test_one_network_is_born_by_every_rule():
     parent, child = spec_of([[3, 1, 2, 1], [3, 1, 3, 2]]), spec_of([[3, 1, 2, 1], [5, 1, 3, 2]])
-    network = build_evopose2d(child, LayerFactory(0))
+    network = built(child, seed=0)
     initial = layer_arrays(network)["block2a_dwconv"]["kernel"]
     kernels = {
         rule: layer_arrays(born)["block2a_dwconv"]["kernel"]

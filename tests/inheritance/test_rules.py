@@ -1,13 +1,11 @@
 import keras
 import numpy as np
 import pytest
-from tests.inheritance.specimens import random_weights, spec_of, trained_weights
+from tests.inheritance.specimens import built, random_weights, spec_of, trained_weights
 
 from evopose2d.errors import ConfigError, WeightsError
 from evopose2d.inheritance import RULES, inherit, inherit_into
-from evopose2d.inheritance.layers import layer_shapes
-from evopose2d.networks.blocks import LayerFactory
-from evopose2d.networks.evopose2d import build_evopose2d
+from evopose2d.networks.evopose2d import recorded
 from evopose2d.weights import layer_arrays, save_weights, set_layer_arrays
 
 PARENT = spec_of([[3, 1, 2, 1], [3, 1, 3, 2]])
@@ -15,9 +13,9 @@ CHILD = spec_of([[3, 1, 2, 1], [5, 2, 2, 2]])
 
 
 def test_described_shapes_are_the_built_ones():
-    network = build_evopose2d(CHILD, LayerFactory(0))
+    network = built(CHILD, seed=0)
 
-    assert layer_shapes(CHILD) == {
+    assert recorded(CHILD).weight_shapes == {
         layer: {name: values.shape for name, values in arrays.items()}
         for layer, arrays in layer_arrays(network).items()
     }
@@ -25,10 +23,10 @@ def test_described_shapes_are_the_built_ones():
 
 @pytest.mark.parametrize("rule", RULES)
 def test_network_inherits_from_a_file_or_its_content(tmp_path, rule):
-    parent = build_evopose2d(PARENT, LayerFactory(0))
+    parent = built(PARENT, seed=0)
     set_layer_arrays(parent, trained_weights(PARENT, seed=0))
     save_weights(parent, tmp_path / "parent.h5")
-    children = [build_evopose2d(CHILD, LayerFactory(1)) for _ in range(2)]
+    children = [built(CHILD, seed=1) for _ in range(2)]
     expected = inherit(PARENT, trained_weights(PARENT, seed=0), CHILD, layer_arrays(children[0]), rule)
 
     inherit_into(children[0], CHILD, PARENT, tmp_path / "parent.h5", rule)

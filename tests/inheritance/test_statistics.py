@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 from tests.inheritance.specimens import spec_of, trained_weights
 
-from evopose2d.inheritance.layers import Convolution, Kind, convolutions
-from evopose2d.inheritance.statistics import PIXEL_CORRELATION, Features, activated, convolved, normalised, walk
+from evopose2d.inheritance.statistics import PIXEL_CORRELATION, Features, activated, convolved, normalised
+from evopose2d.inheritance.walk import walk
+from evopose2d.networks.evopose2d import recorded
+from evopose2d.networks.recording import Convolution, Kind
 
 _SIDE = 64  # pixels of a sampled feature map
 
@@ -72,14 +74,17 @@ def test_walk_visits_every_convolution_in_order():
     spec = spec_of([[3, 1, 2, 1], [5, 2, 3, 2]])
     weights = trained_weights(spec, seed=0)
     visited = []
-    for convolution, read, given in walk(spec, weights):
+
+    def visit(convolution, read, given):
         visited.append(convolution)
         kernel = weights[convolution.name]["kernel"]
         inputs = 3 if convolution.kind is Kind.TRANSPOSED else 2
         assert len(read.mean) == kernel.shape[inputs]
         assert (given.variance >= 0).all() and np.isfinite(given.covariance).all()
 
-    assert visited == list(convolutions(spec))
+    walk(spec, weights, visit)
+
+    assert visited == list(recorded(spec).convolutions)
 
 
 def test_walk_sees_a_bias_that_is_set_on_the_way():
@@ -87,10 +92,13 @@ def test_walk_sees_a_bias_that_is_set_on_the_way():
     weights = trained_weights(spec, seed=0)
     means = []
     for shift in (0, 5):
-        for convolution, _, given in walk(spec, weights):
+
+        def visit(convolution, _, given, shift=shift):
             if convolution.name == "block1a_se_expand":
                 weights[convolution.name]["bias"] = weights[convolution.name]["bias"] + np.float32(shift)
             if convolution.name == "block1a_project_conv":
                 means.append(given.mean)
+
+        walk(spec, weights, visit)
 
     assert not np.allclose(means[0], means[1])

@@ -10,7 +10,7 @@ import pytest
 from evopose2d.config.schema import ModelConfig
 from evopose2d.heatmaps import decode, encode, flip_back
 from evopose2d.networks.build import build_network
-from evopose2d.networks.counting import count
+from evopose2d.networks.evopose2d import count
 from evopose2d.networks.scaling import describe
 from evopose2d.weights import save_weights
 

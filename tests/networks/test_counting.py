@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from evopose2d.config.schema import ModelConfig
-from evopose2d.networks.counting import count
+from evopose2d.networks.evopose2d import count
 from evopose2d.networks.scaling import describe
 
 _REFERENCE = Path(__file__).parent.parent / "reference"

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from evopose2d.networks.build import build_network
-from evopose2d.networks.counting import count
+from evopose2d.networks.evopose2d import count
 from evopose2d.networks.model_counting import count_model
 from evopose2d.networks.scaling import describe
 

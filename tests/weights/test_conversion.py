@@ -12,7 +12,7 @@ from keras_files import keras_arrays, write_keras_2
 from evopose2d.config.catalogue import published
 from evopose2d.errors import WeightsError
 from evopose2d.networks.build import build_network
-from evopose2d.networks.evopose2d import IMAGE_MEAN, IMAGE_STD
+from evopose2d.networks.images import IMAGE_MEAN, IMAGE_STD
 from evopose2d.stages.conversion import convert
 from evopose2d.stages.pose_model import load_pose_model
 from evopose2d.weights import layer_arrays, load_weights, read_arrays, read_metadata

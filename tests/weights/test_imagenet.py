@@ -13,7 +13,7 @@ from keras_files import write_keras_2
 
 from evopose2d.config.catalogue import published
 from evopose2d.errors import ConfigError, DownloadError, WeightsError
-from evopose2d.networks.evopose2d import IMAGE_STD
+from evopose2d.networks.images import IMAGE_STD
 from evopose2d.weights.imagenet import PublishedFile, fetch_published, imagenet_arrays, imagenet_file, is_published
 
 

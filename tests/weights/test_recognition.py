@@ -10,7 +10,7 @@ from keras_files import write_keras_2
 
 from evopose2d.config.catalogue import published
 from evopose2d.errors import WeightsError
-from evopose2d.inheritance.layers import convolutions, layer_shapes
+from evopose2d.networks.evopose2d import recorded
 from evopose2d.networks.scaling import describe
 from evopose2d.weights.recognition import recognise
 
@@ -23,7 +23,7 @@ def _description(spec, dtype: object = "float32", input_key: str = "batch_input_
         {"class_name": "InputLayer", "config": {"name": "input_1", input_key: [None, *spec.input_shape, 3]}},
         {"class_name": "Lambda", "config": {"name": "evil", "function": ["raise SystemExit", None, None]}},
     ]
-    for convolution in convolutions(spec):
+    for convolution in recorded(spec).convolutions:
         strides = [convolution.stride] * 2
         layers.append(
             {"class_name": "Conv2D", "config": {"name": convolution.name, "strides": strides, "dtype": dtype}}
@@ -36,7 +36,7 @@ def _description(spec, dtype: object = "float32", input_key: str = "batch_input_
 def test_every_evopose2d_is_recognised(tmp_path, name, dtype):
     model = published()[name].model
     spec = describe(model, 17)
-    write_keras_2(tmp_path / "old.h5", layer_shapes(spec), _description(spec, dtype))
+    write_keras_2(tmp_path / "old.h5", recorded(spec).weight_shapes, _description(spec, dtype))
 
     found = recognise(tmp_path / "old.h5")
     assert found.model == model
@@ -86,7 +86,7 @@ def test_hrnets_are_recognised_by_the_originals_names(tmp_path, variant):
 
 
 def _evopose2d_file(path, description):
-    write_keras_2(path, layer_shapes(describe(published()["evopose2d_s"].model, 17)), description)
+    write_keras_2(path, recorded(describe(published()["evopose2d_s"].model, 17)).weight_shapes, description)
     return path
 
 
@@ -128,7 +128,7 @@ def test_other_files_are_named(tmp_path, layers, told):
 
 def test_blocks_that_no_genotype_builds_are_named(tmp_path):
     spec = describe(published()["evopose2d_m"].model, 17)
-    write_keras_2(tmp_path / "old.h5", layer_shapes(spec), _description(spec, input_key="batch_shape"))
+    write_keras_2(tmp_path / "old.h5", recorded(spec).weight_shapes, _description(spec, input_key="batch_shape"))
     assert recognise(tmp_path / "old.h5").model.input_shape == [384, 288]
     with pytest.raises(WeightsError, match="at input 256x192 no genotype builds blocks"):
         recognise(tmp_path / "old.h5", (256, 192))

@@ -9,7 +9,7 @@ import pytest
 from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import WeightsError
 from evopose2d.networks.build import build_network
-from evopose2d.networks.evopose2d import IMAGE_MEAN, IMAGE_STD
+from evopose2d.networks.images import IMAGE_MEAN, IMAGE_STD
 from evopose2d.weights import (
     layer_arrays,
     load_weights,

@@ -13,7 +13,8 @@ from evopose2d.errors import ConfigError
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.genotype import Genotype, PaperSpace, describe_mutation
-from evopose2d.networks.counting import NetworkSize, count
+from evopose2d.networks.evopose2d import count
+from evopose2d.networks.recording import NetworkSize
 from evopose2d.networks.scaling import NetworkSpec, describe
 
 _COMMON = 1

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evopose2d.inheritance.layers import axis_widths
 from evopose2d.inheritance.selection import Reading, most_telling
-from evopose2d.networks.scaling import NetworkSpec
+from evopose2d.networks.recording import Recording
 
 NEW = -1
 """Source of a channel that the parent does not have."""
@@ -17,7 +16,7 @@ Sources = NDArray[np.intp]
 
 
 def channel_sources(
-    parent: NetworkSpec, child: NetworkSpec, readings: Mapping[str, Sequence[Reading]]
+    parent: Recording, child: Recording, readings: Mapping[str, Sequence[Reading]]
 ) -> dict[str, Sources]:
     """Choose the parent's channels for every axis of the child.
 
@@ -32,38 +31,24 @@ def channel_sources(
     Returns:
         (C,) for each axis of the child, C its channels in the child.
     """
-    widths, old_widths = axis_widths(child), axis_widths(parent)
-    streams, old_streams = residual_streams(child), residual_streams(parent)
     sources: dict[str, Sources] = {}
-    trunk = "stem"
-    for axis, width in widths.items():
-        if axis in old_widths:
-            tied = _tied(axis, old_streams, streams)
+    latest: dict[str, str] = {}  # axis of each stream
+    for axis, width in child.widths.items():
+        stream = child.streams[axis]
+        if axis in parent.widths:
+            tied = _tied(axis, parent.streams, child.streams)
             read = [reading for other in tied for reading in readings.get(other, ())]
-            sources[axis] = _chosen(old_widths[axis], width, read)
-        elif axis in streams and streams[axis] == streams[trunk]:
-            sources[axis] = sources[trunk]  # a new repeat passes on what it is given
+            sources[axis] = _chosen(parent.widths[axis], width, read)
+        elif stream in latest:
+            sources[axis] = sources[latest[stream]]  # a new repeat passes on what it is given
         else:
             sources[axis] = np.full(width, NEW)
-        if axis in streams:
-            trunk = axis
+        latest[stream] = axis
     return sources
 
 
-def residual_streams(spec: NetworkSpec) -> dict[str, str]:
-    """Return, for the stem and each block, the first axis to which skip connections tie its output."""
-    streams = {"stem": "stem"}
-    trunk = "stem"
-    for block in spec.blocks:
-        streams[block.name] = streams[trunk] if block.has_skip else block.name
-        trunk = block.name
-    return streams
-
-
 def _tied(axis: str, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Give the axes tied to one in the parent, without those that the child no longer ties to it."""
-    if axis not in old:
-        return [axis]
+    """Return the axes tied to one in the parent, without those that the child no longer ties to it."""
     return [other for other in old if old[other] == old[axis] and (other not in new or new[other] == new[axis])]
 
 

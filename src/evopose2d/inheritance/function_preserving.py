@@ -21,18 +21,12 @@ import numpy as np
 
 from evopose2d.inheritance import kernels
 from evopose2d.inheritance.channels import NEW, Sources, channel_sources
-from evopose2d.inheritance.layers import (
-    Convolution,
-    Kind,
-    LayerArrays,
-    block_convolutions,
-    convolutions,
-    kernel_of,
-    pixel_spacing,
-    set_kernel,
-)
+from evopose2d.inheritance.layers import LayerArrays, kernel_of, set_kernel
 from evopose2d.inheritance.selection import readings
-from evopose2d.inheritance.statistics import Features, Moments, walk
+from evopose2d.inheritance.statistics import Features, Moments
+from evopose2d.inheritance.walk import walk
+from evopose2d.networks.evopose2d import recorded
+from evopose2d.networks.recording import Convolution, Kind, Recording
 from evopose2d.networks.scaling import NetworkSpec
 
 _TINY = 1e-12
@@ -42,8 +36,9 @@ _MOST_GROWTH = 100.0  # of a variance: more is a fault of the estimate
 
 @dataclass(frozen=True)
 class _Parent:
-    """What is known of the parent: its weights and, by convolution, what it reads, gives, and how far apart."""
+    """What is known of the parent: its layers, its weights and, by convolution, what it reads and gives."""
 
+    network: Recording
     weights: LayerArrays
     read: Mapping[str, Features]
     given: Mapping[str, Moments]
@@ -64,40 +59,44 @@ def preserve_function(
     Returns:
         Arrays of the names, shapes and dtype of ``initial``.
     """
-    known = _known(parent, parent_weights)
-    sources = channel_sources(parent, child, readings(parent, parent_weights, known.read))
+    known, network = _known(parent, parent_weights), recorded(child)
+    sources = channel_sources(known.network, network, readings(known.network, parent_weights, known.read))
     weights = {name: dict(layer) for name, layer in initial.items()}
-    spacing = pixel_spacing(child)
-    for convolution in convolutions(child):
+    for convolution in network.convolutions:
         if convolution.name in known.read:
-            _transfer(convolution, known, weights, sources, spacing[convolution.name])
+            _transfer(convolution, known, weights, sources)
     _silence_new_repeats(child, known, weights)
-    _soften_gained_skips(parent, child, weights)
-    for convolution, _, given in walk(child, weights):
+    _soften_gained_skips(parent, child, network, weights)
+
+    def recentre(convolution: Convolution, _: Features, given: Features) -> None:
         channels = sources[convolution.gives]
         if convolution.name not in known.given:
             channels = np.full_like(channels, NEW)
         now = given.moments
         _recentre(convolution, weights, channels, now, known.given.get(convolution.name, now))
+
+    walk(child, weights, recentre)
     return weights
 
 
 def _known(spec: NetworkSpec, weights: LayerArrays) -> _Parent:
     reads: dict[str, Features] = {}
     gives: dict[str, Moments] = {}
-    for convolution, read, given in walk(spec, weights):
+
+    def note(convolution: Convolution, read: Features, given: Features) -> None:
         reads[convolution.name], gives[convolution.name] = read, given.moments
-    return _Parent(weights, reads, gives, pixel_spacing(spec))
+
+    walk(spec, weights, note)
+    network = recorded(spec)
+    return _Parent(network, weights, reads, gives, {each.name: each.spacing for each in network.convolutions})
 
 
-def _transfer(
-    convolution: Convolution, parent: _Parent, child: LayerArrays, sources: Mapping[str, Sources], spacing: float
-) -> None:
+def _transfer(convolution: Convolution, parent: _Parent, child: LayerArrays, sources: Mapping[str, Sources]) -> None:
     """Replace a convolution's initial weights and those of its normalisation."""
     name, norm = convolution.name, convolution.norm
     inputs, outputs = sources[convolution.reads], sources[convolution.gives]
     kernel, initial = kernel_of(parent.weights, convolution), kernel_of(child, convolution)
-    coarsening = spacing / parent.spacing[name]
+    coarsening = convolution.spacing / parent.spacing[name]
     if kernel.shape[:2] != initial.shape[:2] or coarsening != 1:
         kernel = kernels.resized(kernel, initial.shape[0], coarsening)
     if convolution.kind is Kind.DEPTHWISE:
@@ -117,21 +116,22 @@ def _silence_new_repeats(child: NetworkSpec, parent: _Parent, weights: LayerArra
             norm["gamma"] = np.zeros_like(norm["gamma"])
 
 
-def _soften_gained_skips(parent: NetworkSpec, child: NetworkSpec, weights: LayerArrays) -> None:
+def _soften_gained_skips(parent: NetworkSpec, child: NetworkSpec, network: Recording, weights: LayerArrays) -> None:
     """Make what a skip connection adds that the parent lacks small beside what the block computes.
 
     The block's own output is scaled up, as is all that is added to it later; what reads the sum is scaled down.
     """
+    first_of = {convolution.name.partition("_")[0]: convolution for convolution in reversed(network.convolutions)}
     without_skip = {block.name for block in parent.blocks if not block.has_skip}
-    scale, trunk = 1.0, "stem"
+    scale = 1.0
     for block in child.blocks:
-        _scale_kernel(next(block_convolutions(block, trunk)), weights, 1 / scale)
+        _scale_kernel(first_of[block.name], weights, 1 / scale)
         gained = block.has_skip and block.name in without_skip
         scale = scale * (_GAINED_SKIP_SCALE if gained else 1.0) if block.has_skip else 1.0
         norm = weights[f"{block.name}_project_bn"]
         norm |= {name: norm[name] * np.float32(scale) for name in ("gamma", "beta")}
-        trunk = block.name
-    reader = next(convolution for convolution in convolutions(child) if convolution.reads == trunk)
+    last = child.blocks[-1].name
+    reader = next(each for each in network.convolutions if each.reads == f"{last}_project_conv")
     _scale_kernel(reader, weights, 1 / scale)
 
 

@@ -6,8 +6,9 @@ import keras
 
 from evopose2d.errors import ConfigError, WeightsError
 from evopose2d.inheritance.function_preserving import preserve_function
-from evopose2d.inheritance.layers import LayerArrays, layer_shapes
+from evopose2d.inheritance.layers import LayerArrays
 from evopose2d.inheritance.original import copy_overlap
+from evopose2d.networks.evopose2d import recorded
 from evopose2d.networks.scaling import NetworkSpec
 from evopose2d.weights import layer_arrays, read_arrays, set_layer_arrays
 
@@ -66,7 +67,7 @@ def inherit_into(
 
 
 def _check(spec: NetworkSpec, weights: LayerArrays) -> None:
-    for layer, shapes in layer_shapes(spec).items():
+    for layer, shapes in recorded(spec).weight_shapes.items():
         received = {name: values.shape for name, values in weights.get(layer, {}).items()}
         if received != shapes:
             raise WeightsError(

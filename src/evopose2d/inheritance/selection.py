@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evopose2d.inheritance.layers import Array, Convolution, Kind, LayerArrays, convolutions, kernel_of
+from evopose2d.inheritance.layers import Array, LayerArrays, kernel_of
 from evopose2d.inheritance.statistics import Features
-from evopose2d.networks.scaling import NetworkSpec
+from evopose2d.networks.recording import Convolution, Kind, Recording
 
 _EPSILON = 1e-3  # of batch normalisation
 _DOUBT = 0.05  # of a channel's variance: how far estimated covariances are mistrusted
@@ -28,19 +28,19 @@ class Reading:
     rows: Array
 
 
-def readings(spec: NetworkSpec, weights: LayerArrays, reads: Mapping[str, Features]) -> dict[str, list[Reading]]:
-    """Give, for each axis, the readings of the convolutions that carry it on.
+def readings(network: Recording, weights: LayerArrays, reads: Mapping[str, Features]) -> dict[str, list[Reading]]:
+    """Return, for each axis, the readings of the convolutions that carry it on.
 
     Squeezing is left out: the projection of the same channels speaks for them.
 
     Args:
-        spec: the network.
+        network: its layers.
         weights: its weights.
         reads: the features that each convolution reads, by its name.
     """
     found: dict[str, list[Reading]] = {}
-    for convolution in convolutions(spec):
-        if convolution.kind is not Kind.DEPTHWISE and not convolution.name.endswith("se_reduce"):
+    for convolution in network.convolutions:
+        if convolution.kind is not Kind.DEPTHWISE and not convolution.of_means:
             kernel = kernel_of(weights, convolution) * _gain(weights, convolution)
             rows = np.moveaxis(kernel, 2, 0).reshape(kernel.shape[2], -1)
             reading = Reading(reads[convolution.name].covariance, rows)

@@ -6,22 +6,14 @@ has a mean and covariance in Hermite polynomials. So no image is needed to say w
 can be told from others, and what a changed convolution will give.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import factorial
 
 import numpy as np
 
-from evopose2d.inheritance.layers import (
-    Array,
-    Convolution,
-    Kind,
-    LayerArrays,
-    block_convolutions,
-    convolutions,
-    kernel_of,
-)
-from evopose2d.networks.scaling import BlockSpec, NetworkSpec
+from evopose2d.inheritance.layers import Array
+from evopose2d.networks.recording import Convolution, Kind
 
 PIXEL_CORRELATION = 0.7
 """Correlation of a feature with itself one pixel away; it falls off as a power of the distance."""
@@ -42,10 +34,12 @@ class Features:
     Attributes:
         mean: (C,) float64.
         covariance: (C, C) float64.
+        correlation: of a feature with itself one pixel away.
     """
 
     mean: Array
     covariance: Array
+    correlation: float = PIXEL_CORRELATION
 
     @property
     def variance(self) -> Array:
@@ -71,66 +65,31 @@ class Moments:
     variance: Array
 
 
-Step = tuple[Convolution, Features, Features]
-"""A convolution, the features that it reads, and those that it gives, without bias."""
+def sigmoid(values: Array) -> Array:
+    """Return 1 / (1 + exp(-x)) of each value."""
+    return 1 / (1 + np.exp(-values))
 
 
-def walk(spec: NetworkSpec, weights: LayerArrays) -> Iterator[Step]:
-    """Give each convolution in order, the features that it reads, and those that it gives without bias.
-
-    Weights are read as late as possible, so a change to a convolution's bias or normalisation that is made
-    while its turn lasts counts for what follows.
-    """
-    stem, *others = convolutions(spec)
-    read = Features(np.zeros(3), _powers(_COLOUR_CORRELATION, 3, decay=False))
-    given = convolved(read, kernel_of(weights, stem), stem, _IMAGE_CORRELATION)
-    yield stem, read, given
-    features = activated(normalised(given, weights["stem_bn"]))
-    axis = "stem"
-    for block in spec.blocks:
-        features = yield from _walk_block(block, axis, features, weights)
-        axis = block.name
-    for convolution in others[-1 - len(spec.head) :]:
-        given = convolved(features, kernel_of(weights, convolution), convolution)
-        yield convolution, features, given
-        if convolution.norm:
-            features = activated(normalised(given, weights[convolution.norm]))
+def swish(values: Array) -> Array:
+    """Return x / (1 + exp(-x)) of each value."""
+    return values * sigmoid(values)
 
 
-def _walk_block(block: BlockSpec, axis: str, stream: Features, weights: LayerArrays) -> Generator[Step, None, Features]:
-    *expand, filtering, reduce, excite, project = block_convolutions(block, axis)
-    features = stream
-    for convolution in (*expand, filtering):
-        given = convolved(features, kernel_of(weights, convolution), convolution)
-        yield convolution, features, given
-        features = activated(normalised(given, weights[convolution.norm]))
-    pooled = Features(features.mean, _POOLED * features.covariance)
-    given = convolved(pooled, kernel_of(weights, reduce), reduce)
-    yield reduce, pooled, given
-    squeezed = activated(Features(given.mean + weights[reduce.name]["bias"], given.covariance))
-    given = convolved(squeezed, kernel_of(weights, excite), excite)
-    yield excite, squeezed, given
-    gates = _sigmoid(given.mean + weights[excite.name]["bias"])
-    features = Features(features.mean * gates, features.covariance * np.outer(gates, gates))
-    given = convolved(features, kernel_of(weights, project), project)
-    yield project, features, given
-    features = normalised(given, weights[project.norm])
-    if not block.has_skip:
-        return features
-    return Features(features.mean + stream.mean, features.covariance + stream.covariance)
+def image_features(colours: int = 3) -> Features:
+    """Return the distribution of normalised natural images."""
+    covariance = _powers(_COLOUR_CORRELATION, colours, decay=False)
+    return Features(np.zeros(colours), covariance, _IMAGE_CORRELATION)
 
 
-def convolved(
-    features: Features, kernel: Array, convolution: Convolution, correlation: float = PIXEL_CORRELATION
-) -> Features:
-    """Return what a convolution makes of features.
+def convolved(features: Features, kernel: Array, convolution: Convolution) -> Features:
+    """Return what a convolution makes of features, without bias.
 
     Args:
         features: with C channels.
-        kernel: as ``kernel_of`` gives it.
+        kernel: as ``kernel_of`` returns it.
         convolution: whose kernel it is.
-        correlation: of neighbouring pixels.
     """
+    correlation = features.correlation
     if convolution.kind is Kind.DEPTHWISE:
         taps = kernel[..., 0].reshape(-1, kernel.shape[2])
         shared = taps.T @ _tap_correlation(kernel.shape[:2], correlation) @ taps
@@ -155,6 +114,16 @@ def _phase(features: Features, kernel: Array, correlation: float) -> Features:
     return Features(mean, np.tensordot(taps, read, axes=([0, 1], [0, 1])))
 
 
+def pooled(features: Features) -> Features:
+    """Return the distribution of the features' means over an image."""
+    return Features(features.mean, _POOLED * features.covariance)
+
+
+def excited(features: Features, gates: Array) -> Features:
+    """Return features whose channels are multiplied by gates (C,)."""
+    return Features(features.mean * gates, features.covariance * np.outer(gates, gates))
+
+
 def normalised(features: Features, norm: Mapping[str, Array]) -> Features:
     """Return features after batch normalisation: its own mean and deviation, the correlations as they were."""
     gamma = np.asarray(norm["gamma"], np.float64)
@@ -164,11 +133,11 @@ def normalised(features: Features, norm: Mapping[str, Array]) -> Features:
     return Features(np.asarray(norm["beta"], np.float64), covariance)
 
 
-def activated(features: Features) -> Features:
-    """Return features after swish, as if they were Gaussian before (Mehler's expansion of their covariance)."""
+def activated(features: Features, activation: Callable[[Array], Array] = swish) -> Features:
+    """Return features after an activation, as if they were Gaussian before (Mehler's expansion of their covariance)."""
     deviation = np.sqrt(np.maximum(features.variance, _TINY))
     points = features.mean[:, np.newaxis] + deviation[:, np.newaxis] * _NODES
-    values = points * _sigmoid(points)
+    values = activation(points)
     mean = values @ _QUADRATURE
     correlation = features.covariance / np.outer(deviation, deviation)
     covariance = np.zeros_like(correlation)
@@ -190,7 +159,3 @@ def _tap_correlation(shape: tuple[int, ...], correlation: float) -> Array:
 def _powers(correlation: float, size: int, *, decay: bool = True) -> Array:
     distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
     return correlation ** (distance if decay else np.minimum(distance, 1))
-
-
-def _sigmoid(values: Array) -> Array:
-    return 1 / (1 + np.exp(-values))

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from evopose2d.config.schema import ModelConfig
-from evopose2d.networks.counting import NetworkSize, count, total
+from evopose2d.networks.evopose2d import evopose2d
 from evopose2d.networks.hrnet import hrnet
-from evopose2d.networks.operations import CountingOperations, Features, Operations, Shape
+from evopose2d.networks.operations import Features, Operations
+from evopose2d.networks.recording import NetworkSize, RecordingOperations
 from evopose2d.networks.scaling import describe
 from evopose2d.networks.simple_baseline import simple_baseline
 
@@ -26,7 +27,7 @@ class NetworkSummary:
 
 
 def apply_network(operations: Operations[Features], images: Features, model: ModelConfig, keypoints: int) -> Features:
-    """Go from normalised images (B, H, W, 3) to heatmaps (B, h, w, K) of any architecture but ``evopose2d``.
+    """Go from normalised images (B, H, W, 3) to heatmaps (B, h, w, K) of any architecture.
 
     Args:
         operations: build or count the layers.
@@ -34,6 +35,8 @@ def apply_network(operations: Operations[Features], images: Features, model: Mod
         model: checked section ``model``.
         keypoints: K.
     """
+    if model.architecture == "evopose2d":
+        return evopose2d(operations, images, describe(model, keypoints))
     assert model.variant is not None and model.final_kernel is not None
     if model.architecture == "hrnet":
         return hrnet(operations, images, variant=model.variant, final_kernel=model.final_kernel, keypoints=keypoints)
@@ -60,10 +63,7 @@ def summarise(model: ModelConfig, keypoints: int) -> NetworkSummary:
         ConfigError: the input shape does not fit the genotype.
     """
     height, width = model.input_shape
-    if model.architecture == "evopose2d":
-        spec = describe(model, keypoints)
-        return NetworkSummary((height, width, 3), (*spec.heatmap_shape, keypoints), count(spec))
-    counting = CountingOperations()
-    heatmaps = apply_network(counting, Shape(height, width, 3), model, keypoints)
+    operations = RecordingOperations()
+    heatmaps = apply_network(operations, operations.images(height, width), model, keypoints)
     output_shape = (heatmaps.height, heatmaps.width, heatmaps.channels)
-    return NetworkSummary((height, width, 3), output_shape, total(counting.parts))
+    return NetworkSummary((height, width, 3), output_shape, operations.recording().size)

@@ -1,47 +1,67 @@
-"""EvoPose2D: mobile inverted bottlenecks chosen by a genotype, then transposed convolutions to heatmaps."""
+"""EvoPose2D: mobile inverted bottlenecks chosen by a genotype, then transposed convolutions to heatmaps.
 
-import keras
+Source: McNally et al., arXiv 2011.08446, section 3. Layers are named as in the original.
+"""
 
-from evopose2d.networks.blocks import LayerFactory, Tensor, bottleneck, upsampling
-from evopose2d.networks.scaling import NetworkSpec
-
-# Mean and standard deviation of ImageNet's RGB values, of 255.
-IMAGE_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-IMAGE_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+from evopose2d.networks.operations import Features, Operations
+from evopose2d.networks.recording import NetworkSize, Recording, record
+from evopose2d.networks.scaling import BlockSpec, NetworkSpec
 
 
-def build_evopose2d(spec: NetworkSpec, layers: LayerFactory) -> keras.Model:
-    """Build the described network.
-
-    Source: McNally et al., arXiv 2011.08446, section 3.
+def evopose2d(operations: Operations[Features], images: Features, spec: NetworkSpec) -> Features:
+    """Go from normalised images (B, H, W, 3) to heatmaps (B, h, w, K).
 
     Args:
-        spec: what to build.
-        layers: makes the layers.
+        operations: what to do at each layer.
+        images: normalised.
+        spec: the network.
+    """
+    features = operations.convolution(images, "stem_conv", spec.stem_channels, spec.stem_kernel, spec.stem_stride)
+    features = operations.normalised_swish(features, "stem_bn")
+    for block in spec.blocks:
+        features = _bottleneck(operations, features, block)
+    for head in spec.head:
+        name = head.name
+        features = operations.transposed_convolution(
+            features, f"{name}_conv", head.out_channels, head.kernel, head.stride
+        )
+        features = operations.normalised_swish(features, f"{name}_bn")
+    return operations.heatmaps(features, "final_conv", spec.keypoints, spec.final_kernel)
+
+
+def recorded(spec: NetworkSpec) -> Recording:
+    """Return the network's layers."""
+    return record(lambda operations, images: evopose2d(operations, images, spec), spec.input_shape)
+
+
+def count(spec: NetworkSpec) -> NetworkSize:
+    """Count a described network; parameters are exactly those that Keras counts in the built one."""
+    return recorded(spec).size
+
+
+def _bottleneck(operations: Operations[Features], inputs: Features, block: BlockSpec) -> Features:
+    """Apply a mobile inverted bottleneck (arXiv 1905.11946, section 4) with squeeze-excitation (arXiv 1709.01507).
+
+    Args:
+        operations: what to do at each layer.
+        inputs: (B, h, w, block.in_channels).
+        block: what it is made of.
 
     Returns:
-        A network from images (B, H, W, 3), RGB 0..255, to float32 heatmaps (B, h, w, K), peaks about 255.
+        (B, h / stride, w / stride, block.out_channels) features.
     """
-    images = image_input(*spec.input_shape)
-    features = normalised(images)
-    features = layers.convolution("stem_conv", spec.stem_channels, spec.stem_kernel, spec.stem_stride)(features)
-    features = layers.normalised_swish("stem_bn")(features)
-    for block in spec.blocks:
-        features = bottleneck(features, layers, block)
-    for head in spec.head:
-        features = upsampling(features, layers, head)
-    heatmaps = layers.heatmap_convolution("final_conv", spec.keypoints, spec.final_kernel)(features)
-    return keras.Model(images, heatmaps, name="evopose2d")
-
-
-def image_input(height: int, width: int) -> Tensor:
-    """Return the input ``images`` (B, H, W, 3), RGB 0..255, of a network."""
-    return keras.Input((height, width, 3), dtype="float32", name="images")
-
-
-def normalised(images: Tensor) -> Tensor:
-    """Take off ImageNet's mean and divide by its standard deviation, of each colour."""
-    scale = [1 / deviation for deviation in IMAGE_STD]
-    offset = [-mean / deviation for mean, deviation in zip(IMAGE_MEAN, IMAGE_STD, strict=True)]
-    # float32 in mixed precision too, so that rounding comes after the mean is taken off
-    return keras.layers.Rescaling(scale, offset, dtype="float32", name="normalization")(images)
+    name, features, width = block.name, inputs, block.expanded_channels
+    if block.expansion != 1:
+        features = operations.convolution(features, f"{name}_expand_conv", width)
+        features = operations.normalised_swish(features, f"{name}_expand_bn")
+    features = operations.depthwise_convolution(features, f"{name}_dwconv", block.kernel, block.stride)
+    features, weights = operations.normalised_swish_with_mean(features, f"{name}_bn")
+    for layer, channels, activation in (("reduce", block.squeeze_channels, "swish"), ("expand", width, "sigmoid")):
+        weights = operations.convolution(weights, f"{name}_se_{layer}", channels, use_bias=True, activation=activation)
+    features = operations.excited_convolution(features, weights, f"{name}_project_conv", block.out_channels)
+    features = operations.batch_norm(features, f"{name}_project_bn")
+    if not block.has_skip:
+        return features
+    if block.drop_connect > 0:
+        features = operations.drop_connect(features, f"{name}_drop", block.drop_connect)
+    return operations.add([features, inputs], f"{name}_add")

@@ -1,10 +1,13 @@
 """The operations of ``operations`` as Keras layers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
-from evopose2d.networks.blocks import LayerFactory, Tensor
+from evopose2d.networks.layers import LayerFactory
+
+Tensor = Any  # a symbolic tensor of any backend
 
 
 class KerasOperations:
@@ -35,18 +38,36 @@ class KerasOperations:
         *,
         padding: str = "same",
         use_bias: bool = False,
+        activation: str | None = None,
     ) -> Tensor:
-        """Convolve to ``channels``; ``kernel`` side and ``stride`` in pixels, ``padding`` same or valid."""
-        layer = self._layers.convolution(name, channels, kernel, stride, padding=padding, use_bias=use_bias)
+        """Convolve to ``channels``, as ``Operations`` says."""
+        layer = self._layers.convolution(name, channels, kernel, stride, activation, padding=padding, use_bias=use_bias)
         return layer(features)
+
+    def depthwise_convolution(self, features: Tensor, name: str, kernel: int, stride: int) -> Tensor:
+        """Convolve each channel by a kernel of its own; ``kernel`` side and ``stride`` in pixels."""
+        return self._layers.depthwise_convolution(name, kernel, stride)(features)
 
     def transposed_convolution(self, features: Tensor, name: str, channels: int, kernel: int, stride: int) -> Tensor:
         """Make ``stride`` times as many pixels a side by a transposed convolution to ``channels``."""
         return self._layers.transposed_convolution(name, channels, kernel, stride)(features)
 
+    def excited_convolution(self, features: Tensor, weights: Tensor, name: str, channels: int) -> Tensor:
+        """Multiply each channel by its weight (B, 1, 1, C), then convolve by a 1x1 kernel to ``channels``."""
+        return self._layers.excited_convolution(name, channels)([features, weights])
+
     def batch_norm(self, features: Tensor, name: str, epsilon: float = 1e-3) -> Tensor:
         """Normalise each channel."""
         return self._layers.batch_norm(name, epsilon)(features)
+
+    def normalised_swish(self, features: Tensor, name: str) -> Tensor:
+        """Normalise each channel, then take x * sigmoid(x)."""
+        return self._layers.normalised_swish(name)(features)
+
+    def normalised_swish_with_mean(self, features: Tensor, name: str) -> tuple[Tensor, Tensor]:
+        """Return ``normalised_swish`` and its mean (B, 1, 1, C) over all pixels."""
+        result, mean = self._layers.normalised_swish(name, pooled=True)(features)
+        return result, mean
 
     def relu(self, features: Tensor, name: str) -> Tensor:
         """Take the positive part."""
@@ -55,6 +76,10 @@ class KerasOperations:
     def max_pool(self, features: Tensor, name: str) -> Tensor:
         """Take the maximum of each 3x3 window, at stride 2, without padding."""
         return keras.layers.MaxPooling2D(3, strides=2, name=name)(features)
+
+    def drop_connect(self, features: Tensor, name: str, rate: float) -> Tensor:
+        """Zero samples with probability ``rate`` in training, and scale up the rest."""
+        return self._layers.drop_connect(name, rate)(features)
 
     def add(self, features: Sequence[Tensor], name: str) -> Tensor:
         """Add features of one shape."""

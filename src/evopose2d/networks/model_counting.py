@@ -1,12 +1,12 @@
-"""The size of any built Keras network, counted layer by layer with the conventions of ``counting``."""
+"""The size of any built Keras network, counted layer by layer with the conventions of ``recording``."""
 
 import math
 from typing import Any
 
 import keras
 
-from evopose2d.networks.counting import NetworkSize
 from evopose2d.networks.excitation import ExcitedConvolution
+from evopose2d.networks.recording import NetworkSize
 
 
 def count_model(model: keras.Model) -> NetworkSize:

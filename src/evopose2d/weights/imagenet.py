@@ -18,7 +18,7 @@ import requests
 
 from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import ConfigError, DownloadError, WeightsError
-from evopose2d.networks.evopose2d import IMAGE_STD
+from evopose2d.networks.images import IMAGE_STD
 from evopose2d.weights.files import read_arrays
 
 logger = logging.getLogger(__name__)

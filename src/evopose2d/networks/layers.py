@@ -1,7 +1,6 @@
-"""The layers and blocks that EvoPose2D is made of, named as in the original."""
+"""The Keras layers that networks are built from."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
@@ -10,11 +9,8 @@ from evopose2d.networks.depthwise import DepthwiseConvolution
 from evopose2d.networks.drop_connect import DropConnect
 from evopose2d.networks.excitation import ExcitedConvolution
 from evopose2d.networks.initializers import FanOutScaling
-from evopose2d.networks.scaling import BlockSpec, HeadSpec
 from evopose2d.networks.seeding import layer_seed
 from evopose2d.networks.swish import NormalisedSwish
-
-Tensor = Any  # a symbolic tensor of any backend
 
 
 @dataclass(frozen=True)
@@ -104,44 +100,3 @@ class LayerFactory:
 
     def _initializer(self, name: str) -> keras.Initializer:
         return FanOutScaling(2.0, "truncated_normal", layer_seed(self.seed, name))
-
-
-def squeeze_excitation(means: Tensor, layers: LayerFactory, name: str, squeeze_channels: int) -> Tensor:
-    """Give weights (B, 1, 1, C) from 0 to 1 of channels, by what their means (B, 1, 1, C) say (arXiv 1709.01507)."""
-    channels = means.shape[-1]
-    reduce = layers.convolution(f"{name}_reduce", squeeze_channels, activation="swish", use_bias=True)
-    expand = layers.convolution(f"{name}_expand", channels, activation="sigmoid", use_bias=True)
-    return expand(reduce(means))
-
-
-def bottleneck(inputs: Tensor, layers: LayerFactory, block: BlockSpec) -> Tensor:
-    """Apply a mobile inverted bottleneck with squeeze-excitation (arXiv 1905.11946, section 4).
-
-    Args:
-        inputs: (B, h, w, block.in_channels) features.
-        layers: makes the layers.
-        block: what to build.
-
-    Returns:
-        (B, h / stride, w / stride, block.out_channels) features.
-    """
-    name, features = block.name, inputs
-    if block.expansion != 1:
-        features = layers.convolution(f"{name}_expand_conv", block.expanded_channels)(features)
-        features = layers.normalised_swish(f"{name}_expand_bn")(features)
-    features = layers.depthwise_convolution(f"{name}_dwconv", block.kernel, block.stride)(features)
-    features, means = layers.normalised_swish(f"{name}_bn", pooled=True)(features)
-    weights = squeeze_excitation(means, layers, f"{name}_se", block.squeeze_channels)
-    features = layers.excited_convolution(f"{name}_project_conv", block.out_channels)([features, weights])
-    features = layers.batch_norm(f"{name}_project_bn")(features)
-    if not block.has_skip:
-        return features
-    if block.drop_connect > 0:
-        features = layers.drop_connect(f"{name}_drop", block.drop_connect)(features)
-    return keras.layers.Add(name=f"{name}_add")([features, inputs])
-
-
-def upsampling(features: Tensor, layers: LayerFactory, head: HeadSpec) -> Tensor:
-    """Double the resolution of (B, h, w, C) features by a transposed convolution, normalise, swish."""
-    features = layers.transposed_convolution(f"{head.name}_conv", head.out_channels, head.kernel, head.stride)(features)
-    return layers.normalised_swish(f"{head.name}_bn")(features)
