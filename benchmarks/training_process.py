@@ -89,7 +89,7 @@ def random_batch(params: Params, seed: int = 0) -> tuple[NDArray[np.uint8], NDAr
 
 def _train_as_original(variant: str, params: Params, on_step: OnStep) -> None:
     from benchmarks.original_training import KERAS_2, KERAS_3, OriginalTraining, host_batch
-    from evopose2d.networks.scaling import describe
+    from evopose2d.networks.families.evopose2d import describe
 
     spec = describe(params.model, KEYPOINTS)
     training = OriginalTraining(spec, params.train, KERAS_2 if variant == ORIGINAL else KERAS_3)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 _ROWS = (
     ("errors", "files", "hardware", "importing", "progress", "__init__"),
+    ("limits",),
     ("genotype",),
     ("fitness",),
     ("keypoints",),
+    ("networks",),
     ("config",),
     ("data",),
     ("heatmaps",),
-    ("networks",),
     ("weights",),
     ("inheritance",),
     ("accelerator",),

@@ -6,7 +6,7 @@ from benchmarks.original_training import KERAS_2, KERAS_3, OriginalTraining, hos
 from tests.training.conftest import TINY, train_config
 
 from evopose2d.networks.build import build_network
-from evopose2d.networks.scaling import describe
+from evopose2d.networks.families.evopose2d import describe
 from evopose2d.training.loop import trainable
 
 pytest.importorskip("tf_keras")

@@ -1,6 +1,6 @@
 """Configuration: what is read, and the one line that tells what is wrong."""
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, asdict, fields
 from pathlib import Path
 
 import pytest
@@ -127,7 +127,9 @@ _HRNET = [
 
 def test_keys_of_another_architecture_are_null(params_file: Path):
     model = load_params(params_file, [*_HRNET, "model.variant=w48"]).model
-    assert (model.architecture, model.variant, model.genotype) == ("hrnet", "w48", None)
+    assert asdict(model) == {"architecture": "hrnet", "input_shape": [128, 96], "final_kernel": 1, "variant": "w48"}
+    with pytest.raises(ConfigError, match=r"model\.compound_scaling: got False, must be null or left out"):
+        load_params(params_file, ["model.architecture=hrnet", "model.variant=w48"])
     for value, word in (("null", "got null"), ("resnet50", "'resnet50'")):
         with pytest.raises(ConfigError, match=rf"model\.variant: .*{word}.* must be one of w32, w48"):
             load_params(params_file, [*_HRNET, f"model.variant={value}"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tensorflow.data import TFRecordDataset
 
-from evopose2d.config.schema import CropsConfig, DatasetConfig, ModelConfig, RecordsConfig, SyntheticConfig
+from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig, SyntheticConfig
 from evopose2d.data.coco import read_coco
 from evopose2d.data.pipeline import evaluation_dataset
 from evopose2d.data.records import parse
@@ -18,6 +18,7 @@ from evopose2d.evaluation.predictor import PosePredictor
 from evopose2d.evaluation.results import coco_results
 from evopose2d.evaluation.scoring import person_scores
 from evopose2d.networks.build import build_network
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.weights import load_weights
 
 pytestmark = pytest.mark.slow
@@ -65,7 +66,7 @@ def expected(reference):
 
 @pytest.fixture(scope="module")
 def network(reference, expected):
-    model = ModelConfig(
+    model = EvoPose2DConfig(
         architecture="evopose2d",
         genotype=expected["genotype"],
         input_shape=expected["input"][:2],

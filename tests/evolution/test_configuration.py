@@ -17,7 +17,7 @@ from evopose2d.evolution.configuration import (
 from evopose2d.evolution.sampler import Individual, State
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.genotype import Genotype, neighbours
-from evopose2d.networks.scaling import describe
+from evopose2d.networks.families.evopose2d import describe
 
 
 def test_the_shipped_settings_are_those_of_a_search(tmp_path):

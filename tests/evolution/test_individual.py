@@ -16,7 +16,7 @@ from evopose2d.evolution.worker import crops_of_process, functions_of_process
 from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
 from evopose2d.networks.build import build_network
-from evopose2d.networks.evopose2d import count
+from evopose2d.networks.families.evopose2d import count
 from evopose2d.weights import load_weights
 
 WIDER = [[3, 1, 1, 1], [3, 1, 1, 2], [5, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.data.coco import annotated_people, read_coco
 from evopose2d.data.geometry import crop, crop_matrices
 from evopose2d.errors import ConfigError, DataError
@@ -18,6 +17,7 @@ from evopose2d.export.export import TOLERANCE, export
 from evopose2d.export.formats import FORMATS, Format
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.networks.build import build_network
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.stages.pose_model import PoseModel
 from evopose2d.weights import load_weights
 
@@ -26,7 +26,7 @@ from evopose2d.weights import load_weights
 def model(reference):
     """The original's trained network."""
     known = json.loads((reference / "overfit_ref.json").read_text())
-    config = ModelConfig(
+    config = EvoPose2DConfig(
         architecture="evopose2d",
         genotype=known["genotype"],
         input_shape=known["input"][:2],

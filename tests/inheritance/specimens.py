@@ -7,12 +7,12 @@ import cv2
 import keras
 import numpy as np
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.inheritance.layers import LayerArrays
+from evopose2d.networks.architecture import Output
 from evopose2d.networks.build import build
-from evopose2d.networks.evopose2d import evopose2d, recorded
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig, describe, evopose2d, recorded
 from evopose2d.networks.layers import LayerFactory
-from evopose2d.networks.scaling import NetworkSpec, describe
+from evopose2d.networks.scaling import NetworkSpec
 from evopose2d.weights import set_layer_arrays
 
 REFERENCE_GENOTYPE = ((3, 1, 2, 1), (3, 1, 2, 2), (5, 1, 3, 2), (3, 1, 5, 2), (5, 1, 7, 1), (5, 1, 9, 1), (3, 1, 12, 1))
@@ -23,7 +23,7 @@ def spec_of(
     genes: Sequence[Sequence[int]], input_shape: tuple[int, int] = (64, 64), head: tuple[int, int] = (1, 8)
 ) -> NetworkSpec:
     """Describe a network of any number of blocks (kernel, repeats, channels / 8, stride); head: blocks, channels."""
-    config = ModelConfig(
+    config = EvoPose2DConfig(
         architecture="evopose2d",
         genotype=[list(block) for block in genes],
         input_shape=list(input_shape),
@@ -73,8 +73,11 @@ def trained_weights(spec: NetworkSpec, seed: int) -> LayerArrays:
 def built(spec: NetworkSpec, seed: int) -> keras.Model:
     """Build a network."""
     return build(
-        lambda operations, images: evopose2d(operations, images, spec), spec.input_shape, "test", LayerFactory(seed)
-    )
+        lambda operations, images: [Output(evopose2d(operations, images, spec))],
+        spec.input_shape,
+        "test",
+        LayerFactory(seed),
+    ).network
 
 
 def heatmaps(spec: NetworkSpec, weights: LayerArrays, images: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from tests.inheritance.specimens import spec_of
 
 from evopose2d.inheritance.channels import NEW, channel_sources
 from evopose2d.inheritance.selection import Reading
-from evopose2d.networks.evopose2d import recorded
+from evopose2d.networks.families.evopose2d import recorded
 from evopose2d.networks.recording import Recording
 
 _blocks = st.tuples(st.sampled_from([3, 5]), st.integers(1, 3), st.integers(1, 3), st.integers(1, 2))

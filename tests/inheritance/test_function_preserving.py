@@ -12,7 +12,7 @@ from tests.inheritance.specimens import (
 
 from evopose2d.inheritance import inherit
 from evopose2d.inheritance.walk import walk
-from evopose2d.networks.evopose2d import recorded
+from evopose2d.networks.families.evopose2d import recorded
 
 SMALLER, EQUAL, LARGER = -1, 0, 1
 CHANGES = (SMALLER, EQUAL, LARGER)

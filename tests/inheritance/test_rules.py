@@ -5,7 +5,7 @@ from tests.inheritance.specimens import built, random_weights, spec_of, trained_
 
 from evopose2d.errors import ConfigError, WeightsError
 from evopose2d.inheritance import RULES, inherit, inherit_into
-from evopose2d.networks.evopose2d import recorded
+from evopose2d.networks.families.evopose2d import recorded
 from evopose2d.weights import layer_arrays, save_weights, set_layer_arrays
 
 PARENT = spec_of([[3, 1, 2, 1], [3, 1, 3, 2]])

@@ -5,7 +5,7 @@ from tests.inheritance.specimens import spec_of, trained_weights
 
 from evopose2d.inheritance.statistics import PIXEL_CORRELATION, Features, activated, convolved, normalised
 from evopose2d.inheritance.walk import walk
-from evopose2d.networks.evopose2d import recorded
+from evopose2d.networks.families.evopose2d import recorded
 from evopose2d.networks.recording import Convolution, Kind
 
 _SIDE = 64  # pixels of a sampled feature map

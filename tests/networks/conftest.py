@@ -2,7 +2,7 @@
 
 import pytest
 
-from evopose2d.config.schema import ModelConfig
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 
 _GENOTYPE = [
     [3, 1, 1, 1],
@@ -16,9 +16,9 @@ _GENOTYPE = [
 
 
 @pytest.fixture
-def small_model() -> ModelConfig:
+def small_model() -> EvoPose2DConfig:
     """A network of a few thousand weights with skip connections, from 64x32 to 16x8."""
-    return ModelConfig(
+    return EvoPose2DConfig(
         architecture="evopose2d",
         genotype=_GENOTYPE,
         input_shape=[64, 32],

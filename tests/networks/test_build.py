@@ -7,11 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.heatmaps import decode, encode, flip_back
 from evopose2d.networks.build import build_network
-from evopose2d.networks.evopose2d import count
-from evopose2d.networks.scaling import describe
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig, count, describe
 from evopose2d.weights import save_weights
 
 
@@ -90,7 +88,7 @@ def test_drop_connect_drops_whole_samples(small_model):
 
 def test_published_size_is_built(reference):
     entry = json.loads((reference / "networks.json").read_text())["evopose2d_xs"]
-    model = ModelConfig(
+    model = EvoPose2DConfig(
         architecture="evopose2d",
         genotype=entry["genotype"],
         input_shape=entry["input_shape"][:2],
@@ -135,7 +133,7 @@ import os
 os.environ["KERAS_BACKEND"] = "{backend}"
 import keras, numpy as np
 from pathlib import Path
-from evopose2d.config.schema import ModelConfig
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.heatmaps import decode, encode, flip_back
 from evopose2d.networks.build import build_network
 from evopose2d.networks.seeding import reseed
@@ -147,7 +145,7 @@ if "{backend}" == "jax":
     compiled = jax.jit
 folder = Path("{folder}")
 inputs = np.load(folder / "inputs.npz")
-network = build_network(ModelConfig(**{model}), 5, seed=2)
+network = build_network(EvoPose2DConfig(**{model}), 5, seed=2)
 initial = np.concatenate([array.ravel() for array in network.get_weights()])
 load_weights(network, folder / "weights.h5")
 targets, mask = compiled(lambda keypoints: encode(keypoints, (16, 8), 4.0, 2.0))(inputs["keypoints"])

@@ -3,9 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from evopose2d.config.schema import ModelConfig
-from evopose2d.networks.evopose2d import count
-from evopose2d.networks.scaling import describe
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig, count, describe
 
 _REFERENCE = Path(__file__).parent.parent / "reference"
 _PUBLISHED = {
@@ -16,7 +14,7 @@ _WALK = json.loads((_REFERENCE / "genotypes_ref.json").read_text())
 
 def _published(genotype, input_shape):
     return describe(
-        ModelConfig(
+        EvoPose2DConfig(
             architecture="evopose2d",
             genotype=genotype,
             input_shape=input_shape,

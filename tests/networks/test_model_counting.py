@@ -4,9 +4,8 @@ import keras
 import pytest
 
 from evopose2d.networks.build import build_network
-from evopose2d.networks.evopose2d import count
+from evopose2d.networks.families.evopose2d import count, describe
 from evopose2d.networks.model_counting import count_model
-from evopose2d.networks.scaling import describe
 
 
 @pytest.mark.parametrize(

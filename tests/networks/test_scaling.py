@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evopose2d.errors import ConfigError
-from evopose2d.networks.scaling import describe, drop_connect_rate, scaled_depth, scaled_width
+from evopose2d.networks.families.evopose2d import describe
+from evopose2d.networks.scaling import drop_connect_rate, scaled_depth, scaled_width
 
 
 def test_describes_blocks_from_genotype(small_model):
@@ -89,7 +90,7 @@ def test_input_shape_must_fit_the_stride(small_model):
         describe(replace(small_model, genotype=genotype, input_shape=[96, 64]), 17)
 
 
-@pytest.mark.parametrize("module", ["scaling", "counting"])
+@pytest.mark.parametrize("module", ["scaling", "summary", "registry", "families.evopose2d", "families.mspn"])
 def test_imports_neither_keras_nor_tensorflow(module):
     script = (
         f"import sys, evopose2d.networks.{module}\nsys.exit(bool({{'keras', 'tensorflow', 'jax'}} & set(sys.modules)))"

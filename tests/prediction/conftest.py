@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.keypoints import KeypointSchema
 from evopose2d.networks.build import build_network
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.prediction.estimator import PoseEstimator
 from evopose2d.stages.pose_model import PoseModel, save_pose_model
 
@@ -22,7 +22,7 @@ SCHEMA = KeypointSchema(
 
 def config():
     strides = (1, 2, 2, 2, 1, 1, 1)
-    return ModelConfig(
+    return EvoPose2DConfig(
         architecture="evopose2d",
         genotype=[[3, 1, 1, stride] for stride in strides],
         input_shape=list(INPUT_SHAPE),

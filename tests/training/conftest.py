@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from evopose2d.config.schema import AugmentationConfig, ModelConfig, TrainConfig
+from evopose2d.config.schema import AugmentationConfig, TrainConfig
 from evopose2d.networks.build import build_network
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.training.loop import TrainingTask
 
-TINY = ModelConfig(
+TINY = EvoPose2DConfig(
     architecture="evopose2d",
     genotype=[
         [3, 1, 1, 1],

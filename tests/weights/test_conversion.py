@@ -16,7 +16,7 @@ from evopose2d.networks.images import IMAGE_MEAN, IMAGE_STD
 from evopose2d.stages.conversion import convert
 from evopose2d.stages.pose_model import load_pose_model
 from evopose2d.weights import layer_arrays, load_weights, read_arrays, read_metadata
-from evopose2d.weights.recognition import recognise
+from evopose2d.weights.architecture_inference import infer_architecture
 
 
 def test_converted_reference_gives_the_original_outputs(reference, tmp_path):
@@ -25,7 +25,7 @@ def test_converted_reference_gives_the_original_outputs(reference, tmp_path):
     assert (report["architecture"], report["input_shape"], report["keypoints"]) == ("evopose2d", [128, 96], 17)
     assert read_metadata(tmp_path / "new.h5")["precision"] == "float32"
 
-    found = recognise(tmp_path / "new.h5")
+    found = infer_architecture(tmp_path / "new.h5")
     network = build_network(found.model, found.keypoints, seed=3)
     assert load_weights(network, tmp_path / "new.h5").complete
     images = stored["x"] * np.array(IMAGE_STD, "float32") + np.array(IMAGE_MEAN, "float32")
@@ -79,7 +79,7 @@ def test_file_that_does_not_fit_names_the_layers(reference, tmp_path):
     assert not (tmp_path / "new.h5").exists()
 
 
-def test_command_prints_what_was_recognised(reference, tmp_path):
+def test_command_prints_what_was_inferred(reference, tmp_path):
     code = "import sys; from evopose2d.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "convert-weights", str(reference / "evopose_tiny_ref.h5")]
     finished = subprocess.run([*command, "new.h5", "--json"], cwd=tmp_path, capture_output=True, text=True)

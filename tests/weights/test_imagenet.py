@@ -13,8 +13,9 @@ from keras_files import write_keras_2
 
 from evopose2d.config.catalogue import published
 from evopose2d.errors import ConfigError, DownloadError, WeightsError
+from evopose2d.networks.architecture import ImageNetWeights
 from evopose2d.networks.images import IMAGE_STD
-from evopose2d.weights.imagenet import PublishedFile, fetch_published, imagenet_arrays, imagenet_file, is_published
+from evopose2d.weights.imagenet import fetch_published, imagenet_arrays, imagenet_weights, is_published
 
 
 @pytest.fixture
@@ -39,8 +40,9 @@ def server(tmp_path):
     server.server_close()
 
 
-def _file(address: str, content: bytes) -> PublishedFile:
-    return PublishedFile("weights.h5", f"{address}/weights.h5", hashlib.md5(content).hexdigest())
+def _file(address: str, content: bytes) -> ImageNetWeights:
+    md5 = hashlib.md5(content).hexdigest()
+    return ImageNetWeights("weights.h5", f"{address}/weights.h5", md5, "a network", ("conv",), "conv1_conv")
 
 
 def test_fetched_once_and_checked(server, tmp_path):
@@ -96,7 +98,7 @@ def test_failed_fetch_is_one_line(server, tmp_path, case):
     ],
 )
 def test_each_network_has_its_file(name, file):
-    found = imagenet_file(published()[name].model)
+    found = imagenet_weights(published()[name].model)
     assert found.name == file
     assert found.address.endswith(f"/{file}")
     assert len(found.md5) == 32
@@ -104,12 +106,12 @@ def test_each_network_has_its_file(name, file):
 
 def test_hrnet_has_none():
     with pytest.raises(ConfigError, match=r"train\.initial_weights: got imagenet, .* hrnet"):
-        imagenet_file(published()["hrnet_w32"].model)
+        imagenet_weights(published()["hrnet_w32"].model)
 
 
 def test_reads_what_a_pose_network_can_use(efficientnet):
     network, path = efficientnet
-    arrays = imagenet_arrays(path, "evopose2d")
+    arrays = imagenet_arrays(path, imagenet_weights(published()["evopose2d_s"].model))
     assert "top_conv" not in arrays
     assert not any(name.startswith("normalization") for name in arrays)
     np.testing.assert_array_equal(
@@ -120,7 +122,8 @@ def test_reads_what_a_pose_network_can_use(efficientnet):
 def test_first_kernel_of_a_resnet_is_turned_to_normalised_colours(tmp_path):
     kernel = np.random.default_rng(0).normal(size=(7, 7, 3, 4)).astype("float32")
     write_keras_2(tmp_path / "resnet.h5", {"conv1_conv": {"kernel": kernel, "bias": np.zeros(4, "float32")}})
-    turned = imagenet_arrays(tmp_path / "resnet.h5", "simple_baseline")["conv1_conv"]["kernel"]
+    weights = imagenet_weights(published()["simple_baseline_resnet50"].model)
+    turned = imagenet_arrays(tmp_path / "resnet.h5", weights)["conv1_conv"]["kernel"]
 
     rgb = np.random.default_rng(1).uniform(-100, 100, (1, 9, 9, 3)).astype("float32")
     expected = keras.ops.conv(rgb[..., ::-1], kernel)
@@ -130,11 +133,11 @@ def test_first_kernel_of_a_resnet_is_turned_to_normalised_colours(tmp_path):
     assert np.abs(expected).max() > 1000
 
 
-@pytest.mark.parametrize("architecture", ["evopose2d", "simple_baseline"])
-def test_file_of_another_network_is_named(tmp_path, architecture):
+@pytest.mark.parametrize("name", ["evopose2d_s", "simple_baseline_resnet50"])
+def test_file_of_another_network_is_named(tmp_path, name):
     write_keras_2(tmp_path / "other.h5", {"dense": {"kernel": (3, 3)}})
     with pytest.raises(WeightsError, match=r"other\.h5: must be an ImageNet file of"):
-        imagenet_arrays(tmp_path / "other.h5", architecture)
+        imagenet_arrays(tmp_path / "other.h5", imagenet_weights(published()[name].model))
 
 
 def test_tells_keras_file_from_others(tmp_path):

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import WeightsError
 from evopose2d.networks.build import build_network
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.networks.images import IMAGE_MEAN, IMAGE_STD
 from evopose2d.weights import (
     layer_arrays,
@@ -19,7 +19,7 @@ from evopose2d.weights import (
     set_layer_arrays,
 )
 
-_SMALL = ModelConfig(
+_SMALL = EvoPose2DConfig(
     architecture="evopose2d",
     genotype=[
         [3, 1, 1, 1],

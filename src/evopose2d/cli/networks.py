@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evopose2d.config.catalogue import Published
-    from evopose2d.config.schema import ModelConfig
+    from evopose2d.networks.architecture import ModelConfig
 
 _KEYPOINTS = 17
 _BATCH = 32  # images whose memory is told
@@ -48,11 +48,13 @@ def list_networks(
     if context.invoked_subcommand is not None:
         return
     from evopose2d.config.catalogue import published
+    from evopose2d.networks.registry import architecture_of
 
     shape = parse_shape(input_shape) if input_shape else None
     known = published()
     if genotype:
-        model = replace(known["ancestor"].model, genotype=_genotype(genotype))
+        ancestor = known["ancestor"].model
+        model = architecture_of(ancestor).with_genotype(ancestor, _genotype(genotype))
         counted = {_COUNTED: _entry(model, shape)}
     else:
         listed = (each for each in known.values() if each.is_network)
@@ -111,7 +113,7 @@ def _genotype(text: str) -> list[list[int]]:
 
 def _entry(model: "ModelConfig", shape: tuple[int, int] | None) -> dict[str, Any]:
     from evopose2d.config.checks import check_model
-    from evopose2d.networks.architectures import summarise
+    from evopose2d.networks.summary import summarise
 
     if shape is not None:
         model = replace(model, input_shape=list(shape))
@@ -121,7 +123,8 @@ def _entry(model: "ModelConfig", shape: tuple[int, int] | None) -> dict[str, Any
     del size["kept_values"]
     memory = {f"training_bytes_batch_{_BATCH}": summary.size.training_bytes(_BATCH)}
     entry = {"input_shape": summary.input_shape, "output_shape": summary.output_shape, **size, **memory}
-    return entry if model.genotype is None else entry | {"genotype": model.genotype}
+    genotype = getattr(model, "genotype", None)
+    return entry if genotype is None else entry | {"genotype": genotype}
 
 
 def _figures(configuration: "Published") -> dict[str, Any]:

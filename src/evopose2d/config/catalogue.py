@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import ConfigError
+from evopose2d.networks.architecture import ModelConfig
+from evopose2d.networks.registry import read_model
 
 _FOLDER = "published"
 _SECTIONS = ("model", "train", "evolve", "accelerator")
@@ -47,7 +48,7 @@ class Published:
     def model(self) -> ModelConfig:
         """Section ``model``."""
         keys = (key for key in self.settings if key.startswith("model."))
-        return ModelConfig(**{key.removeprefix("model."): self.settings[key] for key in keys})
+        return read_model({key.removeprefix("model."): self.settings[key] for key in keys})
 
     @property
     def is_network(self) -> bool:

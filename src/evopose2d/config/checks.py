@@ -1,17 +1,10 @@
 """Values of ``params.yaml`` that have the right type but cannot be."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from typing import Any
-
 from evopose2d.config.coverage import check_covered
 from evopose2d.config.pinned import read_pinned
 from evopose2d.config.schema import (
-    ARCHITECTURE_KEYS,
-    VARIANTS,
     DatasetConfig,
     EvolveConfig,
-    ModelConfig,
     Params,
     TrainConfig,
     ValidateConfig,
@@ -19,6 +12,9 @@ from evopose2d.config.schema import (
 from evopose2d.errors import ConfigError
 from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.keypoints import COCO_PERSON, KeypointSchema, schema_from_category
+from evopose2d.limits import check_limits
+from evopose2d.networks.architecture import ModelConfig
+from evopose2d.networks.registry import architecture_of
 
 _COCO_SOURCES = ("synthetic", "coco2017")
 
@@ -29,8 +25,8 @@ def check_params(params: Params) -> None:
     Raises:
         ConfigError: one line with the key, the value received and what is allowed.
     """
-    _check_limits(params)
-    _check_model(params.model)
+    check_limits(params)
+    architecture_of(params.model).check(params.model)
     _check_training(params.train)
     for section, config in (("train", params.train), ("evolve", params.evolve)):
         _check_accumulation(section, config.batch_size, config.accumulation)
@@ -49,8 +45,8 @@ def check_model(model: ModelConfig) -> None:
     Raises:
         ConfigError: one line with the key, the value received and what is allowed.
     """
-    _check_limits(model, "model.")
-    _check_model(model)
+    check_limits(model, "model.")
+    architecture_of(model).check(model)
 
 
 def check_dataset(dataset: DatasetConfig, train: TrainConfig, keypoints: KeypointSchema) -> None:
@@ -66,86 +62,6 @@ def check_dataset(dataset: DatasetConfig, train: TrainConfig, keypoints: Keypoin
         raise ConfigError(
             "train.augmentation.half_body_probability: must be 0 unless dataset.upper_body names keypoints"
         )
-
-
-def _check_limits(section: Any, prefix: str = "") -> None:  # noqa: ANN401 - any dataclass
-    for item in fields(section):
-        value = getattr(section, item.name)
-        key = f"{prefix}{item.name}"
-        if is_dataclass(value):
-            _check_limits(value, f"{key}.")
-            continue
-        limits = item.metadata
-        if "length" in limits and len(value) != limits["length"]:
-            raise ConfigError(f"{key}: got {value}, must be {limits['length']} values")
-        for leaf in _leaves(value):
-            if not _within(leaf, limits):
-                raise ConfigError(f"{key}: got {leaf!r}, must be {_allowed(limits)}")
-
-
-def _leaves(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any value
-    if isinstance(value, list):
-        for element in value:
-            yield from _leaves(element)
-    elif value is not None:
-        yield value
-
-
-def _within(value: Any, limits: Mapping[str, Any]) -> bool:  # noqa: ANN401 - any value
-    return (
-        value in limits.get("choices", (value,))
-        and ("minimum" not in limits or value >= limits["minimum"])
-        and ("maximum" not in limits or value <= limits["maximum"])
-        and ("above" not in limits or value > limits["above"])
-        and ("multiple_of" not in limits or value % limits["multiple_of"] == 0)
-    )
-
-
-def _allowed(limits: Mapping[str, Any]) -> str:
-    words = {
-        "minimum": "at least {}",
-        "maximum": "at most {}",
-        "above": "greater than {}",
-        "multiple_of": "a multiple of {}",
-    }
-    if "choices" in limits:
-        return "one of " + ", ".join(limits["choices"])
-    return " and ".join(text.format(limits[name]) for name, text in words.items() if name in limits)
-
-
-def _check_model(model: ModelConfig) -> None:
-    _check_architecture(model)
-    if model.genotype is None:
-        return
-    try:
-        genotype = Genotype.from_lists(model.genotype)
-    except ValueError as error:
-        raise ConfigError(f"model.genotype: {error}") from None
-    halvings = 1 + sum(block.stride == 2 for block in genotype.blocks)
-    if model.head_blocks is not None and model.head_blocks > halvings:
-        raise ConfigError(
-            f"model.head_blocks: got {model.head_blocks}, must be at most {halvings}, "
-            "the number of times that the genotype halves the resolution"
-        )
-
-
-def _check_architecture(model: ModelConfig) -> None:
-    """Hold the keys that belong to some architectures alone against the one that is named."""
-    own = ARCHITECTURE_KEYS[model.architecture]
-    where = f"where model.architecture is {model.architecture}"
-    for key in sorted({key for keys in ARCHITECTURE_KEYS.values() for key in keys}):
-        value = getattr(model, key)
-        if key not in own and value is not None:
-            raise ConfigError(
-                f"model.{key}: got {value!r}, must be null {where}; "
-                "`evopose2d networks use NAME` sets all keys of a published network"
-            )
-        if key in own and value is None:
-            allowed = f"one of {', '.join(VARIANTS[model.architecture])}" if key == "variant" else "set"
-            raise ConfigError(f"model.{key}: got null, must be {allowed} {where}")
-    variants = VARIANTS.get(model.architecture, ())
-    if "variant" in own and model.variant not in variants:
-        raise ConfigError(f"model.variant: got {model.variant!r}, must be one of {', '.join(variants)} {where}")
 
 
 def _check_training(train: TrainConfig) -> None:

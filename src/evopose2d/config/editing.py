@@ -14,6 +14,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from evopose2d.config.loading import load_params
 from evopose2d.errors import ConfigError
 from evopose2d.files import replacing
+from evopose2d.networks.registry import keys_of_others
 
 _WIDTH = 1000  # columns at which a line would be broken
 
@@ -46,7 +47,9 @@ _Representer.add_representer(
 
 
 def set_values(path: Path, values: Mapping[str, Any]) -> list[Change]:
-    """Give keys of a settings file new values; the file is checked before it replaces the old one.
+    """Set keys of a settings file; the file is checked before it replaces the old one.
+
+    Where ``model.architecture`` is set, keys that only others have become null.
 
     Args:
         path: the settings file, such as ``params.yaml``.
@@ -60,6 +63,7 @@ def set_values(path: Path, values: Mapping[str, Any]) -> list[Change]:
     """
     yaml = _yaml()
     tree = _read(yaml, path)
+    values = {**values, **_cleared(tree, values)}
     changes = [change for key, value in values.items() if (change := _set(tree, key, value, path)) is not None]
     if changes:
         text = io.StringIO()
@@ -89,6 +93,14 @@ def _read(yaml: YAML, path: Path) -> CommentedMap:
     if not isinstance(tree, CommentedMap):
         raise ConfigError(f"{path}: must hold sections")
     return tree
+
+
+def _cleared(tree: CommentedMap, values: Mapping[str, Any]) -> dict[str, None]:
+    """Return the keys of section ``model`` that the architecture to be set does not have, all to become null."""
+    architecture, section = values.get("model.architecture"), tree.get("model")
+    if architecture is None or not isinstance(section, CommentedMap):
+        return {}
+    return {f"model.{key}": None for key in section if key in keys_of_others(architecture)}
 
 
 def _set(tree: CommentedMap, key: str, value: Any, path: Path) -> Change | None:  # noqa: ANN401 - any YAML value

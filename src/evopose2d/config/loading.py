@@ -13,6 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 from evopose2d.config.checks import check_params
 from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError
+from evopose2d.limits import describe_limits
+from evopose2d.networks.architecture import ModelConfig
+from evopose2d.networks.registry import find_architecture, keys_of_others
 
 
 def load_params(path: Path, overrides: Sequence[str] = (), *, known_as: Path | None = None) -> Params:
@@ -28,12 +31,16 @@ def load_params(path: Path, overrides: Sequence[str] = (), *, known_as: Path | N
             is one line with the key, what was received and what is allowed.
     """
     tree = OmegaConf.structured(Params)
+    layers = [_read(path), *(_parse(override) for override in overrides)]
+    model, (content, *given) = _of_architecture(layers)
     _thaw(tree)
+    _thaw(model)
+    tree.model = model
     named = path if known_as is None else known_as
-    _assign(tree, Params, _read(path), origin=str(named))
-    for override in overrides:
-        _assign(tree, Params, _parse(override), origin="override")
-    absent = [key for key in _keys(Params) if OmegaConf.is_missing(*_parent(tree, key))]
+    _assign(tree, content, origin=str(named))
+    for override in given:
+        _assign(tree, override, origin="override")
+    absent = [key for key in _keys(tree) if OmegaConf.is_missing(*_parent(tree, key))]
     if absent:
         raise ConfigError(f"{named}: missing key{'s' if absent[1:] else ''} {', '.join(absent)}")
     params: Params = OmegaConf.to_object(tree)  # type: ignore[assignment]
@@ -63,33 +70,72 @@ def _parse(override: str) -> Mapping[str, Any]:
         raise ConfigError(f"override {override!r}: {' '.join(str(error).split())}") from None
 
 
-def _assign(tree: DictConfig, section: type, given: Mapping[Any, Any], *, origin: str, prefix: str = "") -> None:
+def _of_architecture(layers: Sequence[Mapping[str, Any]]) -> tuple[DictConfig, list[Mapping[str, Any]]]:
+    """Return an empty section ``model`` of the architecture that is named last, and the layers fitted to it.
+
+    Keys that only other architectures have are taken out; in the end they must be null.
+
+    Raises:
+        ConfigError: there is no such architecture, or another's key is not null.
+    """
+    sections = [layer["model"] for layer in layers if isinstance(layer.get("model"), Mapping)]
+    given = {key: value for section in sections for key, value in section.items()}
+    settings = find_architecture(given["architecture"]).config if "architecture" in given else ModelConfig
+    own = {item.name for item in fields(settings)}
+    others = keys_of_others(given["architecture"]) if settings is not ModelConfig and not given.keys() <= own else set()
+    for key in sorted(others):
+        if given.get(key) is not None:
+            raise ConfigError(
+                f"model.{key}: got {given[key]!r}, must be null or left out where model.architecture is "
+                f"{given['architecture']}; `evopose2d networks use NAME` sets all keys of a published network"
+            )
+    fitted = [
+        {**layer, "model": {key: value for key, value in layer["model"].items() if key not in others}}
+        if isinstance(layer.get("model"), Mapping)
+        else layer
+        for layer in layers
+    ]
+    return OmegaConf.structured(settings), fitted
+
+
+def _assign(
+    tree: DictConfig, given: Mapping[Any, Any], *, origin: str, root: DictConfig | None = None, prefix: str = ""
+) -> None:
     """Put the given values into the tree, one at a time, so that an error can name its key."""
-    types = get_type_hints(section)
+    root = tree if root is None else root
+    items = {item.name: item for item in fields(_section(tree))}
+    types = get_type_hints(_section(tree))
     for name, value in given.items():
         key = f"{prefix}{name}"
-        if name not in types:
-            raise ConfigError(f"{origin}: unknown key {key}{_nearest(key)}")
+        if name not in items:
+            raise ConfigError(f"{origin}: unknown key {key}{_nearest(key, root)}")
         if is_dataclass(types[name]):
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{key}: got {value!r}, must be a section with {', '.join(_names(types[name]))}")
-            _assign(tree[name], types[name], value, origin=origin, prefix=f"{key}.")
-            continue
-        try:
-            tree[name] = value
-        except OmegaConfBaseException:
-            raise ConfigError(f"{key}: got {value!r}, must be {_describe(types[name])}") from None
+                raise ConfigError(f"{key}: got {value!r}, must be a section with {', '.join(tree[name])}")
+            _assign(tree[name], value, origin=origin, root=root, prefix=f"{key}.")
+        else:
+            try:
+                tree[name] = value
+            except OmegaConfBaseException:
+                must = describe_limits(items[name].metadata) if value is None else ""
+                received = "null" if value is None else repr(value)
+                raise ConfigError(f"{key}: got {received}, must be {must or _describe(types[name])}") from None
 
 
-def _nearest(key: str) -> str:
-    matches = difflib.get_close_matches(key, list(_keys(Params)), n=1, cutoff=0.0)
+def _section(tree: DictConfig) -> Any:  # noqa: ANN401 - a dataclass
+    return OmegaConf.get_type(tree)
+
+
+def _nearest(key: str, tree: DictConfig) -> str:
+    matches = difflib.get_close_matches(key, list(_keys(tree)), n=1, cutoff=0.0)
     return f"; did you mean {matches[0]}?" if matches else ""
 
 
-def _keys(section: type, prefix: str = "") -> Iterator[str]:
-    for name, kind in get_type_hints(section).items():
-        if is_dataclass(kind):
-            yield from _keys(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+def _keys(tree: DictConfig, prefix: str = "") -> Iterator[str]:
+    for name in map(str, tree):
+        section = None if OmegaConf.is_missing(tree, name) else tree[name]
+        if isinstance(section, DictConfig):
+            yield from _keys(section, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
 

@@ -1,46 +1,16 @@
 """The sections of ``params.yaml`` as frozen dataclasses.
 
 Defaults live in ``params.yaml`` alone, so that what is tracked is what runs. Each field's metadata holds the
-values that it allows; ``checks`` enforces them. A type that admits ``None`` may be left ``null``.
+values that it allows; ``checks`` enforces them. A type that admits ``None`` may be left ``null``. Section ``model`` is
+of the class that its architecture brings.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from omegaconf import MISSING
-
-ARCHITECTURE_KEYS = {
-    "evopose2d": ("genotype", "compound_scaling", "head_blocks", "head_channels"),
-    "simple_baseline": ("variant", "head_blocks", "head_channels"),
-    "hrnet": ("variant",),
-}
-"""Keys of section ``model`` that belong to some architectures alone."""
-
-VARIANTS = {"simple_baseline": ("resnet50", "resnet101", "resnet152"), "hrnet": ("w32", "w48")}
-"""Values of ``model.variant`` by architecture."""
+from evopose2d.limits import allowed as _allowed
+from evopose2d.networks.architecture import ModelConfig
 
 _MOST_EPOCHS = 100_000  # seeds of all epochs are drawn before the first
-
-
-def _allowed(
-    *,
-    choices: tuple[str, ...] | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
-    multiple_of: int | None = None,
-    length: int | None = None,
-) -> Any:  # noqa: ANN401 - a field takes the type of its annotation
-    """Describe a required field; for a list, the limits hold for each element."""
-    limits = {
-        "choices": choices,
-        "minimum": minimum,
-        "maximum": maximum,
-        "above": above,
-        "multiple_of": multiple_of,
-        "length": length,
-    }
-    return field(default=MISSING, metadata={name: value for name, value in limits.items() if value is not None})
 
 
 @dataclass(frozen=True)
@@ -75,23 +45,6 @@ class DatasetConfig:
     upper_body: list[str] | None = _allowed()
     split: SplitConfig = field(default_factory=SplitConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The network (``model``); a key that its architecture does not have is ``null``.
-
-    ``variant`` may be left out, as in descriptions of networks from before there were variants.
-    """
-
-    architecture: str = _allowed(choices=tuple(ARCHITECTURE_KEYS))
-    genotype: list[list[int]] | None = _allowed()
-    input_shape: list[int] = _allowed(minimum=32, multiple_of=32, length=2)
-    compound_scaling: bool | None = _allowed()
-    head_blocks: int | None = _allowed(minimum=0, maximum=5)
-    head_channels: int | None = _allowed(minimum=1)
-    final_kernel: int = _allowed(minimum=1, maximum=7)
-    variant: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.evolution.finalists import FinalSettings, final_specs, is_result_of
 from evopose2d.evolution.identity import read_identity
 from evopose2d.evolution.journal import read_study
@@ -17,6 +16,8 @@ from evopose2d.evolution.spec import IndividualFailure, IndividualResult
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.verdict import Verdict
 from evopose2d.genotype import Genotype, PaperSpace
+from evopose2d.networks.architecture import ModelConfig
+from evopose2d.networks.registry import read_model
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,10 @@ class SearchArchive:
             now: section ``model`` as it is now, for keys that the search's version did not have yet.
         """
         searched = {
-            field.name: self.settings[key] for field in fields(now) if (key := f"model.{field.name}") in self.settings
+            key.removeprefix("model."): value for key, value in self.settings.items() if key.startswith("model.")
         }
-        return replace(now, **(searched | {"genotype": genotype.to_lists()}))
+        others = asdict(now) if now.architecture == searched.get("architecture", now.architecture) else {}
+        return read_model({**others, **searched, **genotype.model_settings})
 
 
 def read_search(root: Path) -> SearchArchive:

@@ -19,6 +19,7 @@ from evopose2d.evolution.sampler import Individual, State
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.evolution.store import SearchStore
 from evopose2d.genotype import Genotype
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.progress import progress_bar
 
 
@@ -56,8 +57,8 @@ def parent_of_file(params: Params, weights: Path) -> Parent:
     Raises:
         ConfigError: the genotype lies outside the search space.
     """
-    if params.model.genotype is None:
-        raise ConfigError("model.genotype: got null, must be the genotype of the network with these weights")
+    if not isinstance(params.model, EvoPose2DConfig):
+        raise ConfigError(f"model.architecture: got {params.model.architecture!r}, must be evopose2d for a search")
     genotype = Genotype.from_lists(params.model.genotype)
     if genotype not in search_space(params.evolve):
         raise ConfigError(

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from evopose2d.config.schema import AugmentationConfig, EvolveConfig, ModelConfig, Params, TrainConfig
+from evopose2d.config.schema import AugmentationConfig, EvolveConfig, Params, TrainConfig
 from evopose2d.errors import ConfigError
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
 from evopose2d.evolution.spec import IndividualSpec
 from evopose2d.genotype import Genotype, PaperSpace, describe_mutation
-from evopose2d.networks.evopose2d import count
-from evopose2d.networks.recording import NetworkSize
-from evopose2d.networks.scaling import NetworkSpec, describe
+from evopose2d.networks.architecture import ModelConfig
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig, count, describe
+from evopose2d.networks.scaling import NetworkSpec
+from evopose2d.networks.size import NetworkSize
 
 _COMMON = 1
 """Sets seeds that individuals share apart from those of single ones."""
@@ -27,12 +28,12 @@ def check_search(params: Params) -> None:
     Raises:
         ConfigError: one line with the key, the value received and what is allowed.
     """
-    if params.model.architecture != "evopose2d":
+    if not isinstance(params.model, EvoPose2DConfig):
         raise ConfigError(f"model.architecture: got {params.model.architecture!r}, must be evopose2d for a search")
     _check_resources(params)
     evolution_sampler(params, keypoints=1)  # which checks its own
     space = search_space(params.evolve)
-    head, (height, width) = params.model.head_blocks or 0, params.model.input_shape
+    head, (height, width) = params.model.head_blocks, params.model.input_shape
     for strided in _strided_counts(space):
         stride = 2 ** (1 + strided)
         if height % stride or width % stride:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from evopose2d.config.schema import ModelConfig, Params
+from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.evolution.archive import SearchArchive
 from evopose2d.evolution.spec import IndividualResult
 from evopose2d.evolution.store import SearchStore
 from evopose2d.keypoints import KeypointSchema
+from evopose2d.networks.architecture import ModelConfig
+from evopose2d.networks.registry import read_model
 
 if TYPE_CHECKING:
     from evopose2d.stages.pose_model import PoseModel
@@ -36,7 +38,7 @@ class FinishedNetwork:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read the JSON value of ``dataclasses.asdict``."""
         return cls(
-            model=ModelConfig(**values["model"]),
+            model=read_model(values["model"]),
             keypoints=KeypointSchema.from_json(values["keypoints"]),
             sigma=values["sigma"],
             weights=values["weights"],

@@ -154,6 +154,8 @@ def _new_identity() -> dict[str, Any]:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    # Earlier versions wrote the key, which networks with a genotype do not have, as null.
+    old = {key: value for key, value in old.items() if key != "model.variant" or value is not None}
     untold = {key for key in _NOT_TOLD_BEFORE if key not in old}
     differing = [
         key for key in sorted({*old, *new} - untold - _FINALS) if old.get(key, _ABSENT) != new.get(key, _ABSENT)

@@ -113,13 +113,13 @@ def _initialise(
     """Set the weights that a newly built network starts from: its parent's, or what the ancestor starts from."""
     from evopose2d.inheritance import inherit_into
     from evopose2d.stages.initial_weights import take
-    from evopose2d.weights.imagenet import imagenet_arrays
+    from evopose2d.weights.imagenet import imagenet_arrays, imagenet_weights
 
     initial = params.evolve.initial_weights
     if spec.parent_genotype is None and is_imagenet(initial):
         file = folder / "imagenet.h5"
         file.write_bytes(weights)
-        take(network, imagenet_arrays(file, params.model.architecture))
+        take(network, imagenet_arrays(file, imagenet_weights(params.model)))
         return
     origin = spec.parent_genotype or Genotype.from_lists(params.evolve.ancestor)
     rule = params.evolve.inheritance

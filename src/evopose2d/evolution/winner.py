@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from evopose2d.config.pinned import pin
-from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import SearchError
 from evopose2d.evolution.archive import SearchArchive
 from evopose2d.evolution.spec import IndividualResult
 from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.verdict import Verdict
+from evopose2d.networks.architecture import ModelConfig
 
 _WIDTH = 118  # of a comment's text
 
@@ -113,7 +113,7 @@ def _winner(archive: SearchArchive, model: ModelConfig, result: IndividualResult
     weights = str(SearchStore(archive.root).weights_path(result.number))
     now, searched = asdict(model), asdict(archive.model_config(result.genotype, model))
     settings = {
-        **{f"model.{name}": value for name, value in searched.items() if value != now[name]},
+        **{f"model.{name}": value for name, value in searched.items() if value != now.get(name)},
         "model.genotype": result.genotype.to_lists(),
         "train.initial_weights": pin(Path(weights)) if from_weights else None,
     }

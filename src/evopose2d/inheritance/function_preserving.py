@@ -25,7 +25,7 @@ from evopose2d.inheritance.layers import LayerArrays, kernel_of, set_kernel
 from evopose2d.inheritance.selection import readings
 from evopose2d.inheritance.statistics import Features, Moments
 from evopose2d.inheritance.walk import walk
-from evopose2d.networks.evopose2d import recorded
+from evopose2d.networks.families.evopose2d import recorded
 from evopose2d.networks.recording import Convolution, Kind, Recording
 from evopose2d.networks.scaling import NetworkSpec
 

@@ -8,7 +8,7 @@ from evopose2d.errors import ConfigError, WeightsError
 from evopose2d.inheritance.function_preserving import preserve_function
 from evopose2d.inheritance.layers import LayerArrays
 from evopose2d.inheritance.original import copy_overlap
-from evopose2d.networks.evopose2d import recorded
+from evopose2d.networks.families.evopose2d import recorded
 from evopose2d.networks.scaling import NetworkSpec
 from evopose2d.weights import layer_arrays, read_arrays, set_layer_arrays
 

@@ -15,7 +15,7 @@ from evopose2d.inheritance.statistics import (
     pooled,
     sigmoid,
 )
-from evopose2d.networks.evopose2d import evopose2d, recorded
+from evopose2d.networks.families.evopose2d import evopose2d, recorded
 from evopose2d.networks.recording import Convolution
 from evopose2d.networks.scaling import NetworkSpec
 
@@ -95,6 +95,9 @@ class _FeatureOperations:
 
     def max_pool(self, features: Features, name: str) -> Features:
         return features  # neighbours are alike
+
+    def upsample(self, features: Features, name: str, factor: int) -> Features:
+        return features  # between pixels that are alike
 
     def drop_connect(self, features: Features, name: str, rate: float) -> Features:
         return features

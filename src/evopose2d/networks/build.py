@@ -1,18 +1,32 @@
 """Build the network that a configuration names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from evopose2d.config.schema import ModelConfig
-from evopose2d.networks.architectures import apply_network
+from evopose2d.networks.architecture import ModelConfig, Output
 from evopose2d.networks.images import IMAGE_MEAN, IMAGE_STD
 from evopose2d.networks.keras_operations import KerasOperations
 from evopose2d.networks.layers import LayerFactory
+from evopose2d.networks.registry import architecture_of
 
 Tensor = Any  # a symbolic tensor of any backend
+
+
+@dataclass(frozen=True)
+class SupervisedNetwork:
+    """A network with all that training supervises.
+
+    Attributes:
+        network: from images (B, H, W, 3) to the predicted heatmaps (B, h, w, K); what training is for.
+        outputs: symbolic heatmaps computed from the network's input, the prediction last.
+    """
+
+    network: keras.Model
+    outputs: tuple[Output[Tensor], ...]
 
 
 def build_network(
@@ -32,34 +46,43 @@ def build_network(
         heatmaps (B, h, w, K) with peaks of about 255.
 
     Raises:
-        ConfigError: the input shape does not fit the genotype.
+        ConfigError: the settings fit no network.
     """
+    return build_supervised(model, keypoints, seed=seed, synchronized=synchronized).network
+
+
+def build_supervised(
+    model: ModelConfig, keypoints: int, *, seed: int | None = None, synchronized: bool = False
+) -> SupervisedNetwork:
+    """Build a network with what only training needs, as ``build_network`` otherwise."""
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
-
-    def describe(operations: KerasOperations, images: Tensor) -> Tensor:
-        return apply_network(operations, images, model, keypoints)
-
-    height, width = model.input_shape
-    return build(describe, (height, width), model.architecture, LayerFactory(seed, synchronized))
+    family = architecture_of(model)
+    return build(
+        lambda operations, images: family.outputs(operations, images, model, keypoints),
+        (model.input_shape[0], model.input_shape[1]),
+        model.architecture,
+        LayerFactory(seed, synchronized),
+    )
 
 
 def build(
-    describe: Callable[[KerasOperations, Tensor], Tensor],
+    describe: Callable[[KerasOperations, Tensor], Sequence[Output[Tensor]]],
     input_shape: tuple[int, int],
     name: str,
     layers: LayerFactory,
-) -> keras.Model:
-    """Build the network that a function of operations and normalised images describes.
+) -> SupervisedNetwork:
+    """Build what a function of operations and normalised images describes.
 
     Args:
-        describe: gives the heatmaps.
+        describe: gives the outputs.
         input_shape: (H, W) in pixels.
         name: of the model.
         layers: makes the layers.
     """
     images = keras.Input((*input_shape, 3), dtype="float32", name="images")
-    return keras.Model(images, describe(KerasOperations(layers), _normalised(images)), name=name)
+    outputs = tuple(describe(KerasOperations(layers), _normalised(images)))
+    return SupervisedNetwork(keras.Model(images, outputs[-1].heatmaps, name=name), outputs)
 
 
 def _normalised(images: Tensor) -> Tensor:

@@ -77,6 +77,10 @@ class KerasOperations:
         """Take the maximum of each 3x3 window, at stride 2, without padding."""
         return keras.layers.MaxPooling2D(3, strides=2, name=name)(features)
 
+    def upsample(self, features: Tensor, name: str, factor: int) -> Tensor:
+        """Make ``factor`` times as many pixels a side by bilinear interpolation, in the precision of the features."""
+        return keras.layers.UpSampling2D(factor, interpolation="bilinear", dtype=features.dtype, name=name)(features)
+
     def drop_connect(self, features: Tensor, name: str, rate: float) -> Tensor:
         """Zero samples with probability ``rate`` in training, and scale up the rest."""
         return self._layers.drop_connect(name, rate)(features)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from evopose2d.networks.excitation import ExcitedConvolution
-from evopose2d.networks.recording import NetworkSize
+from evopose2d.networks.size import NetworkSize
 
 
 def count_model(model: keras.Model) -> NetworkSize:

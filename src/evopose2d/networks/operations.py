@@ -71,6 +71,9 @@ class Operations(Protocol[Features]):
     def max_pool(self, features: Features, name: str) -> Features:
         """Take the maximum of each 3x3 window, at stride 2, without padding."""
 
+    def upsample(self, features: Features, name: str, factor: int) -> Features:
+        """Make ``factor`` times as many pixels a side by bilinear interpolation."""
+
     def drop_connect(self, features: Features, name: str, rate: float) -> Features:
         """Zero samples with probability ``rate`` in training, and scale up the rest."""
 

@@ -4,7 +4,7 @@ No Keras, no TensorFlow. Sizes, layer names and weight shapes are read from it, 
 know. Operations are counted as TensorFlow's profiler counts those of the original, so that figures compare with the
 paper's: two for each multiply-accumulate of a convolution, and for each element one of a bias, a mean, an excitation
 or a skip connection, two of a swish (x * sigmoid(beta * x)), nine of a maximum over 3x3 pixels. Batch normalisation,
-sigmoid and rectifier count nothing. Two operations are one multiply-add.
+sigmoid, rectifier and interpolation count nothing. Two operations are one multiply-add.
 """
 
 import math
@@ -14,6 +14,7 @@ from enum import Enum
 from functools import cached_property
 
 from evopose2d.networks.operations import Operations
+from evopose2d.networks.size import NetworkSize
 
 IMAGES = "images"
 """Axis of the colours."""
@@ -30,34 +31,6 @@ class Kind(Enum):
     FULL = "full"  # (k, k, inputs, outputs)
     DEPTHWISE = "depthwise"  # (k, k, channels, 1)
     TRANSPOSED = "transposed"  # (k, k, outputs, inputs)
-
-
-@dataclass(frozen=True)
-class NetworkSize:
-    """How large a network is.
-
-    Attributes:
-        parameters: all weights, the moving statistics of batch normalisation included.
-        trainable_parameters: those that training changes by gradient.
-        multiply_adds: half the operations of a forward pass over one image.
-        kept_values: values that a training step on an accelerator keeps of one image for the gradients.
-    """
-
-    parameters: int
-    trainable_parameters: int
-    multiply_adds: int
-    kept_values: int = field(default=0, compare=False)  # not known of networks that are built
-
-    def training_bytes(self, images: int, value_bytes: int = 4) -> int:
-        """Return the memory that a training step needs at its peak, by what it keeps; workspaces come on top.
-
-        Weights, their gradients, Adam's two moments and the step made of them are float32.
-
-        Args:
-            images: that are in memory at once: of the batch, or of a part of it.
-            value_bytes: of a kept value: 4 in float32, 2 in bfloat16.
-        """
-        return 5 * 4 * self.trainable_parameters + images * value_bytes * self.kept_values
 
 
 @dataclass(frozen=True)
@@ -288,6 +261,11 @@ class RecordingOperations:
         result = replace(features, height=height, width=width, spacing=2 * features.spacing)
         self._layers.append(Layer(name, operations=_POOLED * result.elements, kept=result.elements))
         return result
+
+    def upsample(self, features: Shape, name: str, factor: int) -> Shape:
+        """Note nothing."""
+        height, width = features.height * factor, features.width * factor
+        return replace(features, height=height, width=width, spacing=features.spacing / factor)
 
     def drop_connect(self, features: Shape, name: str, rate: float) -> Shape:
         """Note nothing."""

@@ -8,18 +8,21 @@ bottleneck with squeeze-excitation follow Tan and Le, "EfficientNet" (arXiv 1905
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import ConfigError
 
-_BASE_SIZE = 224  # pixels: the input for which the genotype stands unscaled
+BASE_SIZE = 224
+"""Mean side in pixels of the input for which a genotype stands unscaled."""
+
+STEM_CHANNELS = 32
+"""Of the unscaled stem."""
+
 _RESOLUTION_GROWTH = 1.15
 _DEPTH_GROWTH = 1.2
 _WIDTH_GROWTH = 1.1
 _CHANNEL_UNIT = 8
-_STEM_CHANNELS = 32
 _STEM_STRIDE = 2
 _HEAD_STRIDE = 2
 _SQUEEZE = 0.25
@@ -143,32 +146,40 @@ class NetworkSpec:
         return (stem, *blocks, *head, (self.final_kernel, self.final_channels, self.keypoints))
 
 
-def describe(model: ModelConfig, keypoints: int) -> NetworkSpec:
-    """Describe the network that a configuration builds.
+def network_spec(
+    genotype: Sequence[Sequence[int]],
+    input_shape: tuple[int, int],
+    *,
+    compound_scaling: bool,
+    head_blocks: int,
+    head_channels: int,
+    final_kernel: int,
+    keypoints: int,
+) -> NetworkSpec:
+    """Describe the network that a genotype builds.
 
     Args:
-        model: section ``model``; its genotype must be valid.
+        genotype: seven blocks of kernel, repeats, channels / 8 and stride; must be valid.
+        input_shape: (H, W) in pixels.
+        compound_scaling: scale depth and width with the input shape.
+        head_blocks: transposed convolutions that double the resolution.
+        head_channels: channels of each of them, before scaling.
+        final_kernel: kernel side of the last convolution.
         keypoints: K, channels of the heatmaps.
 
     Raises:
-        ConfigError: the architecture has no genotype, or the input shape is no multiple of the genotype's stride.
+        ConfigError: the input shape is no multiple of the genotype's stride.
     """
-    if model.architecture != "evopose2d" or not (
-        model.genotype and model.head_blocks is not None and model.head_channels
-    ):
-        raise ConfigError(
-            f"model.architecture: got {model.architecture!r}, must be evopose2d with its own keys set, for a genotype"
-        )
-    height, width = model.input_shape
-    size = (height + width) / 2 if model.compound_scaling else _BASE_SIZE
-    stem_channels = scaled_width(_STEM_CHANNELS, size)
-    blocks = tuple(_blocks(model.genotype, stem_channels, size))
+    height, width = input_shape
+    size = (height + width) / 2 if compound_scaling else BASE_SIZE
+    stem_channels = scaled_width(STEM_CHANNELS, size)
+    blocks = tuple(_blocks(genotype, stem_channels, size))
     spec = NetworkSpec(
         input_shape=(height, width),
         stem_channels=stem_channels,
         blocks=blocks,
-        head=tuple(_head(model.head_blocks, blocks[-1].out_channels, scaled_width(model.head_channels, size))),
-        final_kernel=model.final_kernel,
+        head=tuple(_head(head_blocks, blocks[-1].out_channels, scaled_width(head_channels, size))),
+        final_kernel=final_kernel,
         keypoints=keypoints,
     )
     if height % spec.backbone_stride or width % spec.backbone_stride:
@@ -207,10 +218,10 @@ def drop_connect_rate(size: float) -> float:
 
 
 def _phi(size: float) -> float:
-    return math.log(size / _BASE_SIZE) / math.log(_RESOLUTION_GROWTH)
+    return math.log(size / BASE_SIZE) / math.log(_RESOLUTION_GROWTH)
 
 
-def _blocks(genotype: list[list[int]], channels: int, size: float) -> Iterator[BlockSpec]:
+def _blocks(genotype: Sequence[Sequence[int]], channels: int, size: float) -> Iterator[BlockSpec]:
     depths = [scaled_depth(repeats, size) for _, repeats, _, _ in genotype]
     rate_per_block = drop_connect_rate(size) / sum(depths)
     index = 0

@@ -1,14 +1,13 @@
 """What a table's settings say of its networks: the search space, and the size of a genotype's network."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.evolution.configuration import network_size
 from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.keypoints import COCO_PERSON
-from evopose2d.networks.counting import NetworkSize
+from evopose2d.networks.registry import read_model
+from evopose2d.networks.size import NetworkSize
 
 
 class TableSetting:
@@ -35,9 +34,8 @@ class TableSetting:
             strided=(space["strided"][0], space["strided"][1]),
         )
         self.epochs: int = settings["evolve.ancestor_epochs"]
-        unsaid = {"variant": None, "genotype": settings["evolve.ancestor"]}
-        names = [item.name for item in fields(ModelConfig)]
-        self._model = ModelConfig(**{name: settings.get(f"model.{name}", unsaid.get(name)) for name in names})
+        model = {key.removeprefix("model."): value for key, value in settings.items() if key.startswith("model.")}
+        self._model = read_model({"genotype": settings["evolve.ancestor"], **model})
         self._sizes: dict[Genotype, NetworkSize] = {}
 
     def size(self, genotype: Genotype) -> NetworkSize:

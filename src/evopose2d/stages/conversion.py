@@ -4,13 +4,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import WeightsError
 from evopose2d.keypoints import COCO_PERSON
+from evopose2d.networks.architecture import ModelConfig
 from evopose2d.networks.build import build_network
 from evopose2d.stages.pose_model import PoseModel, save_pose_model
 from evopose2d.weights import load_weights, read_shapes, save_weights
-from evopose2d.weights.recognition import Recognised, recognise
+from evopose2d.weights.architecture_inference import InferredNetwork, infer_architecture
 
 _SIGMA = 2.0  # of the original's targets
 
@@ -24,16 +24,16 @@ def convert(
         old: a ``.h5`` file that Keras 2 or this project wrote.
         new: a weight file (``.h5``), or a folder that the stages use as ``models/pose``; a folder needs a
             network of COCO's 17 keypoints.
-        model: what the file is of; None: it is recognised.
+        model: what the file is of; None: it is inferred.
         input_shape: [H, W] that a network is built for, where the file does not tell; None: its own.
 
     Returns:
-        What was recognised.
+        What was inferred.
 
     Raises:
-        WeightsError: the file cannot be read, is not recognised, or does not fit the network.
+        WeightsError: the file cannot be read, is of no known network, or does not fit the network.
     """
-    found = recognise(old, input_shape) if model is None else _given(old, model, input_shape)
+    found = infer_architecture(old, input_shape) if model is None else _given(old, model, input_shape)
     network = build_network(found.model, found.keypoints, seed=0)
     report = load_weights(network, old)
     if new.suffix in (".h5", ".hdf5"):
@@ -55,7 +55,7 @@ def convert(
     }
 
 
-def _given(old: Path, model: ModelConfig, input_shape: list[int] | None) -> Recognised:
+def _given(old: Path, model: ModelConfig, input_shape: list[int] | None) -> InferredNetwork:
     kernel = read_shapes(old).get("final_conv", {}).get("kernel", ())
     keypoints = kernel[-1] if kernel else COCO_PERSON.count
-    return Recognised(replace(model, input_shape=input_shape or model.input_shape), keypoints, None)
+    return InferredNetwork(replace(model, input_shape=input_shape or model.input_shape), keypoints, None)

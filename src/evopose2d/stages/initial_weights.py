@@ -9,12 +9,12 @@ import keras
 import numpy as np
 
 from evopose2d.config.pinned import read_pinned
-from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import WeightsError
 from evopose2d.files import file_sha256
 from evopose2d.inheritance.original import copy_overlap
+from evopose2d.networks.architecture import ModelConfig
 from evopose2d.weights import layer_arrays, load_weights, set_layer_arrays
-from evopose2d.weights.imagenet import fetch_published, imagenet_arrays, imagenet_file, is_published
+from evopose2d.weights.imagenet import fetch_published, imagenet_arrays, imagenet_weights, is_published
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def set_initial_weights(network: keras.Model, model: ModelConfig, initial_weight
     if kind != _IMAGENET:
         load_weights(network, path)
         return
-    taken = take(network, imagenet_arrays(path, model.architecture))
+    taken = take(network, imagenet_arrays(path, imagenet_weights(model)))
     if not (taken.whole or taken.partly):
         raise WeightsError(f"{path}: holds no layer of the network")
     logger.info("initial weights from %s: %s", path.name, taken)
@@ -137,7 +137,7 @@ def imagenet_path(model: ModelConfig, place: str) -> Path:
         DownloadError: they cannot be fetched.
         WeightsError: the file cannot be read.
     """
-    file = imagenet_file(model)
+    file = imagenet_weights(model)
     if not place:
         return fetch_published(file)
     if _is_address(place):

@@ -3,15 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
-from omegaconf import MISSING
 
-from evopose2d.config.schema import ModelConfig
-from evopose2d.errors import WeightsError
+from evopose2d.errors import ConfigError, WeightsError
 from evopose2d.files import write_json
 from evopose2d.keypoints import KeypointSchema
+from evopose2d.networks.architecture import ModelConfig, Output
 from evopose2d.networks.build import build_network
+from evopose2d.networks.registry import read_model
 from evopose2d.weights import load_weights, save_weights
 
 _DESCRIPTION = "network.json"
@@ -27,12 +28,14 @@ class PoseModel:
         config: what it was built from.
         keypoints: what its K heatmaps stand for.
         sigma: standard deviation of the Gaussians it was trained on, in pixels of a heatmap 64 high.
+        outputs: what training supervises of it; empty where it is not to be trained.
     """
 
     network: keras.Model
     config: ModelConfig
     keypoints: KeypointSchema
     sigma: float
+    outputs: tuple[Output[Any], ...] = ()
 
     @property
     def stride(self) -> int:
@@ -58,13 +61,10 @@ def load_pose_model(folder: Path, *, synchronized: bool = False) -> PoseModel:
     except (OSError, ValueError) as error:
         raise WeightsError(f"{folder / _DESCRIPTION}: no trained network here ({error}); train one first") from None
     try:
-        config = ModelConfig(**description["model"])
+        config = read_model(description["model"])
         keypoints = KeypointSchema.from_json(description["keypoints"])
         sigma = float(description["sigma"])
-        absent = [name for name, value in vars(config).items() if value == MISSING]
-        if absent:
-            raise KeyError(*absent)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, ConfigError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{folder / _DESCRIPTION}: cannot be used ({error!r}), must be as training wrote it; train again"
         ) from None

@@ -14,7 +14,7 @@ from evopose2d.data.pipeline import steps_per_epoch, training_dataset
 from evopose2d.data.shards import RecordsInfo, read_info
 from evopose2d.errors import ConfigError, DataError
 from evopose2d.files import digest, write_json
-from evopose2d.networks.build import build_network
+from evopose2d.networks.build import build_supervised
 from evopose2d.stages import layout
 from evopose2d.stages.initial_weights import initial_file, set_initial_weights
 from evopose2d.stages.judging import Judge, annotation_file
@@ -80,11 +80,11 @@ def build_model(params: Params, records: RecordsInfo, accelerator: Accelerator) 
         WeightsError: ``train.initial_weights`` cannot be read or does not fit the network.
     """
     with accelerator.scope():
-        network = build_network(
+        built = build_supervised(
             params.model, records.schema.count, seed=params.train.seed, synchronized=accelerator.strategy is not None
         )
-    set_initial_weights(network, params.model, params.train.initial_weights)
-    return PoseModel(network=network, config=params.model, keypoints=records.schema, sigma=params.train.sigma)
+    set_initial_weights(built.network, params.model, params.train.initial_weights)
+    return PoseModel(built.network, params.model, records.schema, params.train.sigma, built.outputs)
 
 
 def training_task(
@@ -140,6 +140,7 @@ def training_task(
         steps_per_epoch=steps_per_epoch(records, config.batch_size),
         validate=validate,
         config=config,
+        outputs=model.outputs,
     )
 
 

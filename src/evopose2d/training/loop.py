@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from evopose2d.accelerator import Accelerator
 from evopose2d.config.schema import TrainConfig
 from evopose2d.data.records import raise_if_corrupt
 from evopose2d.errors import TrainingError
+from evopose2d.networks.architecture import Output
 from evopose2d.networks.seeding import reseed
 from evopose2d.networks.stretches import same_block, stretches
 from evopose2d.progress import duration, progress_bar
-from evopose2d.training.losses import HeatmapLoss
+from evopose2d.training.losses import supervised_loss
 from evopose2d.training.optimizer import AdamL2, convolution_kernels
 from evopose2d.training.result import EpochResult, TrainingResult
 from evopose2d.training.schedules import learning_rate
@@ -41,6 +42,8 @@ class TrainingTask:
         steps_per_epoch: optimizer steps in an epoch, of a batch each.
         validate: gives the network's loss and AP over the val people, as it is when called.
         config: the ``train`` section.
+        outputs: what is supervised, heatmaps computed from the network's input, its own output last; none: its own
+            output alone.
     """
 
     network: keras.Model
@@ -48,6 +51,7 @@ class TrainingTask:
     steps_per_epoch: int
     validate: Callable[[], tuple[float, float]]
     config: TrainConfig
+    outputs: Sequence[Output[Any]] = ()
 
 
 def train(
@@ -84,7 +88,14 @@ def train(
     """
     with accelerator.scope():
         jit_compile = accelerator.jit_compile
-        model = trainable(task.network, task.config, task.steps_per_epoch, jit_compile=jit_compile, traced=traced)
+        model = trainable(
+            task.network,
+            task.config,
+            task.steps_per_epoch,
+            outputs=task.outputs,
+            jit_compile=jit_compile,
+            traced=traced,
+        )
     state_file, best_weights = folder / "state.npz" if resumable else None, folder / "best.weights.h5"
     epochs = () if state_file is None else load_state(state_file, model)
     first_epoch = len(epochs)
@@ -117,6 +128,7 @@ def trainable(
     config: TrainConfig,
     steps_per_epoch: int,
     *,
+    outputs: Sequence[Output[Any]] = (),
     jit_compile: bool = False,
     traced: TracedStretches | None = None,
 ) -> keras.Model:
@@ -126,17 +138,18 @@ def trainable(
         network: from images to heatmaps; shares its layers with the result, and is saved without an optimizer.
         config: the ``train`` section.
         steps_per_epoch: batches in an epoch.
+        outputs: what is supervised; none: the network's output alone.
         jit_compile: whether XLA compiles the step.
         traced: functions to trace the step from where that is possible.
     """
-    stride = network.input_shape[1] // network.output_shape[1]
-    if jit_compile or not _can_trace_apart():
+    outputs = outputs or (Output(network.outputs[0]),)
+    if jit_compile or len(outputs) > 1 or not _can_trace_apart():
         traced = None
-    model = _TrainingModel(network, HeatmapLoss(stride, config.sigma), traced)
+    model = _TrainingModel(network, outputs, config.sigma, traced)
     optimizer = AdamL2(
         learning_rate(config, steps_per_epoch),
         l2=config.l2,
-        decayed=convolution_kernels(network),
+        decayed=convolution_kernels(model),
         accumulation=config.accumulation,
     )
     model.compile(optimizer=optimizer, jit_compile=jit_compile)
@@ -155,20 +168,23 @@ class _TrainingModel(keras.Model):
     For a loss that is given to ``compile``, Keras traces the forward pass once more before the first step.
     """
 
-    def __init__(self, network: keras.Model, loss: HeatmapLoss, traced: TracedStretches | None) -> None:
-        super().__init__(network.inputs, network.outputs, name="training")
-        self._heatmap_loss = loss
+    def __init__(
+        self, network: keras.Model, outputs: Sequence[Output[Any]], sigma: float, traced: TracedStretches | None
+    ) -> None:
+        super().__init__(network.inputs, [output.heatmaps for output in outputs], name="training")
+        strides = [network.input_shape[1] // output.heatmaps.shape[1] for output in outputs]
+        self._supervised_loss = supervised_loss(outputs, strides, sigma)
         self._traced = traced
         self._stretches = () if traced is None else tuple(stretches(network, same_block))
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:  # noqa: ANN401 - tensors
-        """Give the heatmaps (B, h, w, K) of images (B, H, W, 3)."""
+        """Return the heatmaps (B, h, w, K) of each output for images (B, H, W, 3)."""
         if self._traced is None or not training:
             return super().call(inputs, training=training, mask=mask)
         features = keras.ops.cast(inputs, self.inputs[0].dtype)
         for stretch in self._stretches:
             features = self._traced.run(stretch, features)
-        return features
+        return [features]
 
     def make_train_function(self, force: bool = False) -> None:
         """Trace the step as one function; Keras's are three in each other, for what does not occur on one device."""
@@ -187,7 +203,7 @@ class _TrainingModel(keras.Model):
         training: bool = True,
     ) -> Any:  # noqa: ANN401 - a tensor of the chosen backend
         """Give the mean loss of the batch; L2 is the optimizer's."""
-        return self._heatmap_loss(y, y_pred)
+        return self._supervised_loss(y, keras.tree.flatten(y_pred))
 
 
 class _Progress(keras.callbacks.Callback):

@@ -9,64 +9,40 @@ for means that differ by up to half a grey level.
 import hashlib
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pooch
 import requests
 
-from evopose2d.config.schema import ModelConfig
 from evopose2d.errors import ConfigError, DownloadError, WeightsError
+from evopose2d.networks.architecture import ImageNetWeights, ModelConfig
 from evopose2d.networks.images import IMAGE_STD
+from evopose2d.networks.registry import architecture_of
 from evopose2d.weights.files import read_arrays
 
 logger = logging.getLogger(__name__)
 
 _KEY = "train.initial_weights"
 _TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two reads
-# EfficientNet by the greatest height of the input, as the original chose it.
-_EFFICIENTNETS = ((256, "b0"), (384, "b4"), (10**9, "b5"))
-_FIRST_CONVOLUTION = "conv1_conv"
 
 
-@dataclass(frozen=True)
-class PublishedFile:
-    """A weight file that Keras publishes.
-
-    Attributes:
-        name: of the file.
-        address: whence it is fetched.
-        md5: its checksum, the only one that Keras gives.
-    """
-
-    name: str
-    address: str
-    md5: str
-
-
-def imagenet_file(model: ModelConfig) -> PublishedFile:
-    """Return the file whose weights a network starts from: EfficientNet-B0, B4, B5 or its ResNet, without their top.
+def imagenet_weights(model: ModelConfig) -> ImageNetWeights:
+    """Return the file whose weights a network starts from.
 
     Raises:
         ConfigError: there is none for this architecture.
     """
-    from keras.src.applications import efficientnet, resnet  # Keras exports the checksums nowhere else
-
-    if model.architecture == "simple_baseline":
-        name = f"{model.variant}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        return PublishedFile(name, resnet.BASE_WEIGHTS_PATH + name, resnet.WEIGHTS_HASHES[model.variant][1])
-    if model.architecture == "evopose2d":
-        size = next(size for height, size in _EFFICIENTNETS if model.input_shape[0] <= height)
-        name = f"efficientnet{size}_notop.h5"
-        return PublishedFile(name, efficientnet.BASE_WEIGHTS_PATH + name, efficientnet.WEIGHTS_HASHES[size][1])
-    raise ConfigError(
-        f"{_KEY}: got imagenet, must be null or a weight file where model.architecture is {model.architecture}: "
-        "Keras publishes no ImageNet weights for it"
-    )
+    weights = architecture_of(model).imagenet_weights(model)
+    if weights is None:
+        raise ConfigError(
+            f"{_KEY}: got imagenet, must be null or a weight file where model.architecture is {model.architecture}: "
+            "Keras publishes no ImageNet weights for it"
+        )
+    return weights
 
 
-def fetch_published(file: PublishedFile, cache: Path | None = None) -> Path:
+def fetch_published(file: ImageNetWeights, cache: Path | None = None) -> Path:
     """Return where a published file lies, after fetching it where it is not there whole.
 
     Args:
@@ -98,7 +74,7 @@ def fetch_published(file: PublishedFile, cache: Path | None = None) -> Path:
     return Path(path)
 
 
-def is_published(path: Path, file: PublishedFile) -> bool:
+def is_published(path: Path, file: ImageNetWeights) -> bool:
     """Tell whether a local file is the one that Keras publishes.
 
     Raises:
@@ -111,12 +87,12 @@ def is_published(path: Path, file: PublishedFile) -> bool:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def imagenet_arrays(path: Path, architecture: str) -> dict[str, dict[str, np.ndarray]]:
+def imagenet_arrays(path: Path, weights: ImageNetWeights) -> dict[str, dict[str, np.ndarray]]:
     """Read the layers of an ImageNet file that a pose network can use, fitted to the way in which it sees images.
 
     Args:
-        path: of EfficientNet (``evopose2d``) or ResNet (``simple_baseline``), in Keras's layout by layer name.
-        architecture: of the pose network.
+        path: of the file, in Keras's layout by layer name.
+        weights: what the file should be.
 
     Returns:
         float32 arrays by the layer's name, then by the weight's own.
@@ -124,15 +100,16 @@ def imagenet_arrays(path: Path, architecture: str) -> dict[str, dict[str, np.nda
     Raises:
         WeightsError: it cannot be read as weights, or is of another network.
     """
-    prefixes = ("stem_", "block") if architecture == "evopose2d" else ("conv",)
-    arrays = read_arrays(path, lambda layer: layer.startswith(prefixes))
-    first = "stem_conv" if architecture == "evopose2d" else _FIRST_CONVOLUTION
+    arrays = read_arrays(path, lambda layer: layer.startswith(weights.prefixes))
+    first = weights.first
     if arrays.get(first, {}).get("kernel", np.empty(0)).shape[2:3] != (3,):
-        network = "an EfficientNet" if architecture == "evopose2d" else "a ResNet"
-        raise WeightsError(f"{path}: must be an ImageNet file of {network} of Keras, has no {first} on three colours")
-    if architecture == "simple_baseline":
+        raise WeightsError(
+            f"{path}: must be an ImageNet file of {weights.network} of Keras, has no {first} on three colours"
+        )
+    if weights.in_bgr:
         arrays[first] = arrays[first] | {"kernel": _for_normalised_rgb(arrays[first]["kernel"])}
-    return arrays
+    copies = {f"{prefix}{layer}": values for prefix in weights.copies for layer, values in arrays.items()}
+    return arrays | copies
 
 
 def _for_normalised_rgb(kernel: np.ndarray) -> np.ndarray:

@@ -11,28 +11,20 @@ import keras
 import numpy as np
 import pytest
 
-from evopose2d.config.schema import ModelConfig
-from evopose2d.networks.architectures import summarise
+from evopose2d.networks.architecture import ModelConfig
 from evopose2d.networks.build import build_network
 from evopose2d.networks.model_counting import count_model
+from evopose2d.networks.registry import read_model
+from evopose2d.networks.summary import summarise
 from evopose2d.weights import save_weights
 
 _REFERENCE = json.loads((Path(__file__).parent.parent / "reference" / "networks.json").read_text())
 
 
 def _model(architecture: str, variant: str, input_shape: list[int], **changes) -> ModelConfig:
-    baseline = architecture == "simple_baseline"
-    values = {
-        "architecture": architecture,
-        "genotype": None,
-        "input_shape": input_shape,
-        "compound_scaling": None,
-        "head_blocks": 3 if baseline else None,
-        "head_channels": 256 if baseline else None,
-        "final_kernel": 1,
-        "variant": variant,
-    }
-    return ModelConfig(**values | changes)
+    values = {"architecture": architecture, "variant": variant, "input_shape": input_shape, "final_kernel": 1}
+    head = {"head_blocks": 3, "head_channels": 256} if architecture == "simple_baseline" else {}
+    return read_model(values | head | changes)
 
 
 _SMALL = {
@@ -141,13 +133,14 @@ def test_lower_branches_fill_the_pixels_between_with_zeros(networks):
 
 _RUN_OTHER = """
 import keras, numpy as np
-from evopose2d.config.schema import ModelConfig
+from evopose2d.networks.architecture import ModelConfig
+from evopose2d.networks.registry import read_model
 from evopose2d.networks.build import build_network
 from evopose2d.weights import load_weights
 assert keras.backend.backend() == "{backend}"
 crops = np.load("{folder}/crops.npy")
 for name, model in {models}.items():
-    network = build_network(ModelConfig(**model), 5, seed=2)
+    network = build_network(read_model(model), 5, seed=2)
     load_weights(network, f"{folder}/{{name}}.h5")
     np.save(f"{folder}/{{name}}.npy", np.asarray(network(crops, training=False)))
 """

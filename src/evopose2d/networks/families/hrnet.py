@@ -6,13 +6,51 @@ which fills the pixels between with zeros, where Sun et al. repeat the nearest p
 the function is not. Layers have the original project's names with ``_`` for ``/``, which Keras 3 does not allow.
 """
 
+from dataclasses import dataclass
+
+from evopose2d.limits import allowed
+from evopose2d.networks.architecture import Architecture, ModelConfig, Output
 from evopose2d.networks.operations import Features, Operations
+from evopose2d.networks.weight_file import WeightFile
 
 _WIDTHS = {"w32": 32, "w48": 48}
 _MODULES = (1, 1, 4, 3)  # of each stage
 _BLOCKS = 4  # of each branch of a module
 _STEM = 64
 _BOTTLENECK_EXPANSION = 4
+
+
+@dataclass(frozen=True)
+class HRNetConfig(ModelConfig):
+    """Section ``model`` of HRNet.
+
+    Attributes:
+        variant: channels of the branch of highest resolution.
+    """
+
+    variant: str = allowed(choices=tuple(_WIDTHS))
+
+
+class HRNet(Architecture[HRNetConfig]):
+    """The family of HRNet-W32 and W48."""
+
+    config = HRNetConfig
+
+    def outputs(
+        self, operations: Operations[Features], images: Features, model: HRNetConfig, keypoints: int
+    ) -> tuple[Output[Features]]:
+        """Apply the variant."""
+        heatmaps = hrnet(
+            operations, images, variant=model.variant, final_kernel=model.final_kernel, keypoints=keypoints
+        )
+        return (Output(heatmaps),)
+
+    def infer(self, file: WeightFile) -> HRNetConfig | None:
+        """Return the variant by the channels of its first branch."""
+        if "s1_m0_b00_conv1" not in file.shapes:
+            return None
+        variant = f"w{file.channels('s2_transition_b1_conv')}"
+        return HRNetConfig("hrnet", list(file.input_shape), file.final_kernel, variant)
 
 
 def hrnet(

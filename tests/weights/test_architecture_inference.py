@@ -10,9 +10,8 @@ from keras_files import write_keras_2
 
 from evopose2d.config.catalogue import published
 from evopose2d.errors import WeightsError
-from evopose2d.networks.evopose2d import recorded
-from evopose2d.networks.scaling import describe
-from evopose2d.weights.recognition import recognise
+from evopose2d.networks.families.evopose2d import describe, recorded
+from evopose2d.weights.architecture_inference import infer_architecture
 
 _EVOPOSE2D = [name for name, each in published().items() if each.is_network and each.model.architecture == "evopose2d"]
 
@@ -33,12 +32,12 @@ def _description(spec, dtype: object = "float32", input_key: str = "batch_input_
 
 @pytest.mark.parametrize("name", _EVOPOSE2D)
 @pytest.mark.parametrize("dtype", ["float32", {"class_name": "Policy", "config": {"name": "mixed_bfloat16"}}])
-def test_every_evopose2d_is_recognised(tmp_path, name, dtype):
+def test_every_evopose2d_is_inferred(tmp_path, name, dtype):
     model = published()[name].model
     spec = describe(model, 17)
     write_keras_2(tmp_path / "old.h5", recorded(spec).weight_shapes, _description(spec, dtype))
 
-    found = recognise(tmp_path / "old.h5")
+    found = infer_architecture(tmp_path / "old.h5")
     assert found.model == model
     assert found.keypoints == 17
     assert found.precision == ("float32" if dtype == "float32" else "bfloat16")
@@ -46,7 +45,7 @@ def test_every_evopose2d_is_recognised(tmp_path, name, dtype):
 
 def test_genotype_builds_the_network_of_the_reference(reference):
     stored = np.load(reference / "evopose_tiny_ref.npz")
-    found = recognise(reference / "evopose_tiny_ref.h5")
+    found = infer_architecture(reference / "evopose_tiny_ref.h5")
     original = published()["ancestor"].model
     original = replace(original, genotype=stored["genotype"].tolist(), input_shape=[128, 96], head_channels=32)
     assert describe(found.model, 17).phenotype == describe(original, 17).phenotype
@@ -66,23 +65,23 @@ def _baseline_shapes(repeats) -> dict:
 @pytest.mark.parametrize(
     ("repeats", "variant"), [((3, 4, 6, 3), "resnet50"), ((3, 4, 23, 3), "resnet101"), ((3, 8, 36, 3), "resnet152")]
 )
-def test_simple_baselines_are_recognised(tmp_path, repeats, variant):
+def test_simple_baselines_are_inferred(tmp_path, repeats, variant):
     write_keras_2(tmp_path / "old.h5", _baseline_shapes(repeats))
-    found = recognise(tmp_path / "old.h5", (64, 32))
+    found = infer_architecture(tmp_path / "old.h5", (64, 32))
     assert (found.model.architecture, found.model.variant, found.keypoints) == ("simple_baseline", variant, 5)
     assert (found.model.head_blocks, found.model.head_channels, found.model.input_shape) == (3, 64, [64, 32])
     assert found.precision is None
 
 
 @pytest.mark.parametrize("variant", ["w32", "w48"])
-def test_hrnets_are_recognised_by_the_originals_names(tmp_path, variant):
+def test_hrnets_are_inferred_from_the_originals_names(tmp_path, variant):
     layers = {
         "s1/m0/b00/conv1": {"kernel": (1, 1, 64, 64)},
         "s2/transition/b1/conv": {"kernel": (3, 3, 256, int(variant[1:]))},
         "final_conv": {"kernel": (1, 1, int(variant[1:]), 17)},
     }
     write_keras_2(tmp_path / "old.h5", layers)
-    assert recognise(tmp_path / "old.h5", (256, 192)).model.variant == variant
+    assert infer_architecture(tmp_path / "old.h5", (256, 192)).model.variant == variant
 
 
 def _evopose2d_file(path, description):
@@ -93,9 +92,9 @@ def _evopose2d_file(path, description):
 def test_what_shapes_do_not_tell_is_asked_for(tmp_path):
     path = _evopose2d_file(tmp_path / "old.h5", None)
     with pytest.raises(WeightsError, match="does not tell its input shape"):
-        recognise(path)
+        infer_architecture(path)
     with pytest.raises(WeightsError, match="does not tell the strides of its blocks"):
-        recognise(path, (256, 192))
+        infer_architecture(path, (256, 192))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +103,7 @@ def test_what_shapes_do_not_tell_is_asked_for(tmp_path):
 )
 def test_descriptions_of_any_form_are_no_traceback(tmp_path, description):
     with pytest.raises(WeightsError, match="does not tell its input shape") as told:
-        recognise(_evopose2d_file(tmp_path / "old.h5", description))
+        infer_architecture(_evopose2d_file(tmp_path / "old.h5", description))
     assert "\n" not in str(told.value)
 
 
@@ -123,15 +122,15 @@ def test_descriptions_of_any_form_are_no_traceback(tmp_path, description):
 def test_other_files_are_named(tmp_path, layers, told):
     write_keras_2(tmp_path / "old.h5", layers)
     with pytest.raises(WeightsError, match=told):
-        recognise(tmp_path / "old.h5", (64, 64))
+        infer_architecture(tmp_path / "old.h5", (64, 64))
 
 
 def test_blocks_that_no_genotype_builds_are_named(tmp_path):
     spec = describe(published()["evopose2d_m"].model, 17)
     write_keras_2(tmp_path / "old.h5", recorded(spec).weight_shapes, _description(spec, input_key="batch_shape"))
-    assert recognise(tmp_path / "old.h5").model.input_shape == [384, 288]
+    assert infer_architecture(tmp_path / "old.h5").model.input_shape == [384, 288]
     with pytest.raises(WeightsError, match="at input 256x192 no genotype builds blocks"):
-        recognise(tmp_path / "old.h5", (256, 192))
+        infer_architecture(tmp_path / "old.h5", (256, 192))
 
 
 def test_own_metadata_is_believed(tmp_path):
@@ -139,9 +138,9 @@ def test_own_metadata_is_believed(tmp_path):
     path = _evopose2d_file(tmp_path / "own.h5", None)
     with h5py.File(path, "r+") as file:
         file.attrs["evopose2d"] = json.dumps({"model": asdict(model), "precision": "bfloat16"})
-    found = recognise(path)
+    found = infer_architecture(path)
     assert (found.model, found.precision) == (model, "bfloat16")
     with h5py.File(path, "r+") as file:
         file.attrs["evopose2d"] = json.dumps({"model": {"size": 3}})
     with pytest.raises(WeightsError, match="not known here"):
-        recognise(path)
+        infer_architecture(path)

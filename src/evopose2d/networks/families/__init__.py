@@ -1,0 +1,1 @@
+"""The network families of this project, a module each."""

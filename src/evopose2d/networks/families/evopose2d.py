@@ -1,0 +1,219 @@
+"""EvoPose2D: mobile inverted bottlenecks chosen by a genotype, then transposed convolutions to heatmaps.
+
+Source: McNally et al., arXiv 2011.08446, section 3. Layers are named as in the original.
+"""
+
+from dataclasses import dataclass
+
+from evopose2d.errors import ConfigError, WeightsError
+from evopose2d.genotype import BLOCKS, Genotype
+from evopose2d.limits import allowed
+from evopose2d.networks.architecture import Architecture, ImageNetWeights, ModelConfig, Output
+from evopose2d.networks.operations import Features, Operations
+from evopose2d.networks.recording import Recording, record
+from evopose2d.networks.scaling import (
+    BASE_SIZE,
+    STEM_CHANNELS,
+    BlockSpec,
+    NetworkSpec,
+    network_spec,
+    scaled_depth,
+    scaled_width,
+)
+from evopose2d.networks.size import NetworkSize
+from evopose2d.networks.weight_file import WeightFile
+
+_MOST_CHANNELS = 400  # eighths that are tried
+_MOST_REPEATS = 26  # blocks are named with one letter
+# EfficientNet by the greatest height of the input, as the original chose it.
+_EFFICIENTNETS = ((256, "b0"), (384, "b4"), (10**9, "b5"))
+
+
+@dataclass(frozen=True)
+class EvoPose2DConfig(ModelConfig):
+    """Section ``model`` of EvoPose2D.
+
+    Attributes:
+        genotype: seven blocks of [kernel, repeats, channels / 8, stride].
+        compound_scaling: scale depth and width with the input shape, as published.
+        head_blocks: transposed convolutions that double the resolution.
+        head_channels: channels of each of them.
+    """
+
+    genotype: list[list[int]] = allowed()
+    compound_scaling: bool = allowed()
+    head_blocks: int = allowed(minimum=0, maximum=5)
+    head_channels: int = allowed(minimum=1)
+
+
+class EvoPose2D(Architecture[EvoPose2DConfig]):
+    """The family that searches breed."""
+
+    config = EvoPose2DConfig
+
+    def outputs(
+        self, operations: Operations[Features], images: Features, model: EvoPose2DConfig, keypoints: int
+    ) -> tuple[Output[Features]]:
+        """Apply the network that the genotype builds."""
+        return (Output(evopose2d(operations, images, describe(model, keypoints))),)
+
+    def check(self, model: EvoPose2DConfig) -> None:
+        """Check the genotype, and that the head does not go beyond the input's resolution."""
+        try:
+            genotype = Genotype.from_lists(model.genotype)
+        except ValueError as error:
+            raise ConfigError(f"model.genotype: {error}") from None
+        halvings = 1 + genotype.strided
+        if model.head_blocks > halvings:
+            raise ConfigError(
+                f"model.head_blocks: got {model.head_blocks}, must be at most {halvings}, "
+                "the number of times that the genotype halves the resolution"
+            )
+
+    def imagenet_weights(self, model: EvoPose2DConfig) -> ImageNetWeights:
+        """Return EfficientNet-B0, B4 or B5, whose layers have the same names."""
+        from keras.src.applications import efficientnet  # Keras exports the checksums nowhere else
+
+        size = next(size for height, size in _EFFICIENTNETS if model.input_shape[0] <= height)
+        name = f"efficientnet{size}_notop.h5"
+        return ImageNetWeights(
+            name=name,
+            address=efficientnet.BASE_WEIGHTS_PATH + name,
+            md5=efficientnet.WEIGHTS_HASHES[size][1],
+            network="an EfficientNet",
+            prefixes=("stem_", "block"),
+            first="stem_conv",
+        )
+
+    def infer(self, file: WeightFile) -> EvoPose2DConfig | None:
+        """Return the smallest genotype that builds the network."""
+        if "block1a_dwconv" not in file.shapes:
+            return None
+        head_blocks, head_width = file.head("head_block{}_conv")
+        built = [_built_block(number, file) for number in range(1, BLOCKS + 1)]
+        for compound_scaling in (True, False):  # the original always scaled
+            size = sum(file.input_shape) / 2 if compound_scaling else BASE_SIZE
+            genotype = [
+                [kernel, _unscaled_depth(repeats, size), _unscaled_width(width, size), stride]
+                for kernel, repeats, width, stride in built
+            ]
+            head_channels = 8 * _unscaled_width(head_width, size) if head_blocks else 32
+            stem_fits = scaled_width(STEM_CHANNELS, size) == file.channels("stem_conv")
+            if stem_fits and all(map(all, genotype)) and head_channels:
+                return EvoPose2DConfig(
+                    architecture="evopose2d",
+                    input_shape=list(file.input_shape),
+                    final_kernel=file.final_kernel,
+                    genotype=genotype,
+                    compound_scaling=compound_scaling,
+                    head_blocks=head_blocks,
+                    head_channels=head_channels,
+                )
+        height, width = file.input_shape
+        raise WeightsError(
+            f"{file.path}: at input {height}x{width} no genotype builds blocks of (kernel, repeats, channels, stride) "
+            f"{built}"
+        )
+
+
+def describe(model: ModelConfig, keypoints: int) -> NetworkSpec:
+    """Describe the network that a configuration builds.
+
+    Args:
+        model: section ``model``; its genotype must be valid.
+        keypoints: K, channels of the heatmaps.
+
+    Raises:
+        ConfigError: the architecture has no genotype, or the input shape is no multiple of the genotype's stride.
+    """
+    if not isinstance(model, EvoPose2DConfig):
+        raise ConfigError(f"model.architecture: got {model.architecture!r}, must be evopose2d, for a genotype")
+    return network_spec(
+        model.genotype,
+        (model.input_shape[0], model.input_shape[1]),
+        compound_scaling=model.compound_scaling,
+        head_blocks=model.head_blocks,
+        head_channels=model.head_channels,
+        final_kernel=model.final_kernel,
+        keypoints=keypoints,
+    )
+
+
+def evopose2d(operations: Operations[Features], images: Features, spec: NetworkSpec) -> Features:
+    """Go from normalised images (B, H, W, 3) to heatmaps (B, h, w, K).
+
+    Args:
+        operations: what to do at each layer.
+        images: normalised.
+        spec: the network.
+    """
+    features = operations.convolution(images, "stem_conv", spec.stem_channels, spec.stem_kernel, spec.stem_stride)
+    features = operations.normalised_swish(features, "stem_bn")
+    for block in spec.blocks:
+        features = _bottleneck(operations, features, block)
+    for head in spec.head:
+        name = head.name
+        features = operations.transposed_convolution(
+            features, f"{name}_conv", head.out_channels, head.kernel, head.stride
+        )
+        features = operations.normalised_swish(features, f"{name}_bn")
+    return operations.heatmaps(features, "final_conv", spec.keypoints, spec.final_kernel)
+
+
+def recorded(spec: NetworkSpec) -> Recording:
+    """Return the network's layers."""
+    return record(lambda operations, images: evopose2d(operations, images, spec), spec.input_shape)
+
+
+def count(spec: NetworkSpec) -> NetworkSize:
+    """Count a described network; parameters are exactly those that Keras counts in the built one."""
+    return recorded(spec).size
+
+
+def _bottleneck(operations: Operations[Features], inputs: Features, block: BlockSpec) -> Features:
+    """Apply a mobile inverted bottleneck (arXiv 1905.11946, section 4) with squeeze-excitation (arXiv 1709.01507).
+
+    Args:
+        operations: what to do at each layer.
+        inputs: (B, h, w, block.in_channels).
+        block: what it is made of.
+
+    Returns:
+        (B, h / stride, w / stride, block.out_channels) features.
+    """
+    name, features, width = block.name, inputs, block.expanded_channels
+    if block.expansion != 1:
+        features = operations.convolution(features, f"{name}_expand_conv", width)
+        features = operations.normalised_swish(features, f"{name}_expand_bn")
+    features = operations.depthwise_convolution(features, f"{name}_dwconv", block.kernel, block.stride)
+    features, weights = operations.normalised_swish_with_mean(features, f"{name}_bn")
+    for layer, channels, activation in (("reduce", block.squeeze_channels, "swish"), ("expand", width, "sigmoid")):
+        weights = operations.convolution(weights, f"{name}_se_{layer}", channels, use_bias=True, activation=activation)
+    features = operations.excited_convolution(features, weights, f"{name}_project_conv", block.out_channels)
+    features = operations.batch_norm(features, f"{name}_project_bn")
+    if not block.has_skip:
+        return features
+    if block.drop_connect > 0:
+        features = operations.drop_connect(features, f"{name}_drop", block.drop_connect)
+    return operations.add([features, inputs], f"{name}_add")
+
+
+def _built_block(number: int, file: WeightFile) -> tuple[int, int, int, int]:
+    """Return kernel, repeats, channels and stride of a block as built, after scaling."""
+    first = f"block{number}a"
+    kernel = file.kernel(f"{first}_dwconv")[0]
+    stride = file.stride(f"{first}_dwconv")
+    if stride is None:
+        raise WeightsError(
+            f"{file.path}: does not tell the strides of its blocks, which leave no trace in shapes; name the network"
+        )
+    return kernel, file.count(rf"block{number}[a-z]_dwconv"), file.channels(f"{first}_project_conv"), stride
+
+
+def _unscaled_depth(repeats: int, size: float) -> int:
+    return next((each for each in range(1, _MOST_REPEATS + 1) if scaled_depth(each, size) == repeats), 0)
+
+
+def _unscaled_width(channels: int, size: float) -> int:
+    """Return the smallest width, in eighths, that scaling makes ``channels``; 0: none."""
+    return next((each for each in range(1, _MOST_CHANNELS) if scaled_width(8 * each, size) == channels), 0)

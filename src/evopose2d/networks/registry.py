@@ -1,0 +1,99 @@
+"""The network families by name: this project's, and those that other packages bring.
+
+A package adds a family by an entry point of group ``evopose2d.architectures`` whose name is that of the architecture
+and whose value is a subclass of ``Architecture``.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from omegaconf import MISSING
+
+from evopose2d.errors import ConfigError
+from evopose2d.networks.architecture import Architecture, ModelConfig
+
+GROUP = "evopose2d.architectures"
+"""Of entry points."""
+
+_FAMILIES = "evopose2d.networks.families"
+_BUILT_IN = {
+    "evopose2d": f"{_FAMILIES}.evopose2d:EvoPose2D",
+    "simple_baseline": f"{_FAMILIES}.simple_baseline:SimpleBaseline",
+    "hrnet": f"{_FAMILIES}.hrnet:HRNet",
+    "mspn": f"{_FAMILIES}.mspn:MSPN",
+}
+
+
+def architecture_names() -> list[str]:
+    """Return the names of all families, this project's first."""
+    return [*_BUILT_IN, *sorted(entry.name for entry in entry_points(group=GROUP) if entry.name not in _BUILT_IN)]
+
+
+def find_architecture(name: str) -> Architecture[Any]:
+    """Return a family.
+
+    Raises:
+        ConfigError: there is none of this name, or the package that brings it cannot be used.
+    """
+    entry = _entry(name)
+    if entry is None:
+        names = architecture_names()
+        nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)[0]
+        raise ConfigError(
+            f"model.architecture: got {name!r}, must be one of {', '.join(names)}; did you mean {nearest}?"
+        )
+    try:
+        family = entry.load()
+    except Exception as error:
+        raise ConfigError(f"model.architecture: {name} cannot be loaded from {entry.value} ({error!r})") from error
+    if not (isinstance(family, type) and issubclass(family, Architecture)):
+        raise ConfigError(f"model.architecture: {name} must be a subclass of Architecture, got {entry.value}")
+    return family()
+
+
+def architecture_of(model: ModelConfig) -> Architecture[Any]:
+    """Return the family of a network.
+
+    Raises:
+        ConfigError: as ``find_architecture``.
+    """
+    return find_architecture(model.architecture)
+
+
+def keys_of_others(architecture: str) -> set[str]:
+    """Return the keys of section ``model`` that other families have and this one does not."""
+    own = {item.name for item in fields(find_architecture(architecture).config)}
+    return {item.name for name in architecture_names() for item in fields(find_architecture(name).config)} - own
+
+
+def read_model(values: Mapping[str, Any]) -> ModelConfig:
+    """Read section ``model`` from plain values, such as those of ``dataclasses.asdict``.
+
+    Args:
+        values: by key. Keys that are null may be of other families, as earlier versions wrote them.
+
+    Raises:
+        ConfigError: an unknown family, a key that it does not have, or one that is missing.
+    """
+    settings = find_architecture(values.get("architecture", MISSING)).config
+    own = {item.name for item in fields(settings)}
+    given = {key: value for key, value in values.items() if key in own or value is not None}
+    unknown = [key for key in given if key not in own]
+    if unknown:
+        raise ConfigError(f"model.{unknown[0]}: architecture {values['architecture']} has no such key")
+    model = settings(**given)
+    missing = [item.name for item in fields(settings) if getattr(model, item.name) == MISSING]
+    if missing:
+        raise ConfigError(f"model.{missing[0]}: missing, must be set for architecture {model.architecture}")
+    return model
+
+
+def _entry(name: str) -> EntryPoint | None:
+    if not isinstance(name, str):  # of a settings file
+        return None
+    if name in _BUILT_IN:
+        return EntryPoint(name, _BUILT_IN[name], GROUP)
+    return next(iter(entry_points(group=GROUP, name=name)), None)
