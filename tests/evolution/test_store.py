@@ -2,6 +2,7 @@ import errno
 import json
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from search_doubles import make_params, pretend_to_train
 
 from evopose2d.errors import SearchError
 from evopose2d.evolution.fingerprint import Fingerprint, IntactFiles
-from evopose2d.evolution.spec import IndividualFailure, IndividualSpec
+from evopose2d.evolution.sampler import Role
+from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
 from evopose2d.evolution.store import SearchStore, writing
 from evopose2d.files import replacing
 from evopose2d.genotype import Genotype
@@ -58,6 +60,28 @@ def test_a_failure_comes_back_as_it_was_written(store, trained):
     store.write_failure(failure)
     assert store.read_failure(3) == failure
     assert store.read_result(3) is None
+
+
+@pytest.mark.parametrize(("parent", "role"), [(None, Role.ANCESTOR), (3, Role.CHILD)])
+def test_files_from_before_there_were_roles_hold_ancestors_and_children(trained, parent, role):
+    result = replace(trained[0], parent=parent).to_json()
+    del result["role"]
+    assert IndividualResult.from_json(result).role is role
+    failure = IndividualFailure(3, 1, parent, "", trained[0].genotype, 3, "", "").to_json()
+    del failure["role"]
+    assert IndividualFailure.from_json(failure).role is role
+
+
+def test_finalists_have_folders_of_their_own(store, trained):
+    result, weights = trained
+    final = replace(result, number=71, role=Role.FINALIST)
+    finalists = store.of(final.role)
+    finalists.write_weights(71, weights)
+    finalists.write_result(final)
+    assert finalists.folder(71) == store.root / "finalists" / "0071"
+    assert finalists.read_intact(71) == final
+    assert store.results() == []
+    assert store.of(Role.CONTROL) is store
 
 
 @pytest.mark.parametrize("damage", [lambda text: text[: len(text) // 2], lambda text: "", lambda text: "{}"])

@@ -135,12 +135,20 @@ class SearchRecorder:
             write_report(archive, Path(folder))
             runs.log_folder(Path(folder), tables=[POPULATION_TABLE])
             runs.describe(measurements=self._course(archive), note=summary(archive))
-            for number, gain in archive.gains.items():
-                # A child may be finished before its control is.
-                runs.add_metric(number, Measurement("gain", gain, 0, self._ended(number)))
             genes = varied_genes(each.genotype for each in archive.individuals)
             share_view(runs, genes, len(archive.individuals))
         self._shown = finished
+
+    def add_gains(self, archive: SearchArchive) -> None:
+        """Log the gains that runs lack: a child may be recorded before its control is finished.
+
+        Raises:
+            TrackingError: MLflow does not answer.
+        """
+        with answering():
+            runs = self._open()
+            for number, gain in archive.gains.items():
+                runs.add_metric(number, Measurement("gain", gain, 0, self._ended(number)))
 
     def stop(self, status: str) -> None:
         """Mark the search's run as ended before its time: KILLED or FAILED."""
@@ -195,7 +203,9 @@ class SearchRecorder:
             return
         done = (len(self._runs.recorded()) - 1) // self._children
         if done > self._generation_shown:
-            self.show(read_search(self._store.root))
+            archive = read_search(self._store.root)
+            self.show(archive)
+            self.add_gains(archive)
             self._generation_shown = done
 
     def _course(self, archive: SearchArchive) -> list[Measurement]:

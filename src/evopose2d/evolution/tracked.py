@@ -136,6 +136,7 @@ def _end(params: Params, archive: SearchArchive, recorder: SearchRecorder, runs:
     with answering():
         runs.refresh()
         own = runs.own()
+        recorder.add_gains(archive)
         if own.info.status != status or shown.items() - own.data.tags.items():
             recorder.show(archive)
         if archive.complete and params.tracking.log_model:

@@ -11,8 +11,8 @@ from evopose2d.tracking.connection import web_address
 from evopose2d.tracking.search_runs import WORKFLOW, SearchRuns
 
 _VIEW_TAG = "mlflow.sharedViewState."
-_METRICS = ("fitness", "AP", "best_val_loss", "parameters_m", "gmacs", "seconds")
-_TAGS = ("generation", "parent", "mutation", "state")
+_METRICS = ("fitness", "gain", "AP", "best_val_loss", "parameters_m", "gmacs", "seconds")
+_TAGS = ("role", "generation", "parent", "mutation", "state")
 _ALL_VISIBLE = 100  # runs that charts can show at once
 _MOST_AXES = 12
 
