@@ -206,7 +206,7 @@ def test_an_artifact_store_without_its_client_costs_no_table(params, tmp_path, m
     outcome = run(params, tmp_path)
     assert len(outcome.best) == 4
     assert "ModuleNotFoundError" in caplog.text
-    assert "`evopose2d sync` fills in" in caplog.text
+    assert "`evopose2d sync` with the search's settings fills in" in caplog.text
 
 
 def test_a_locked_database_costs_a_warning(params, tmp_path, caplog):
@@ -223,7 +223,7 @@ def test_a_locked_database_costs_a_warning(params, tmp_path, caplog):
     assert (len(outcome.best), outcome.runs) == (4, None)
     first, second = [record.getMessage() for record in caplog.records][-2:]
     assert "database is locked; the search goes on" in first
-    assert "`evopose2d sync` fills in" in second
+    assert "`evopose2d sync` with the search's settings fills in" in second
 
 
 def test_a_server_that_comes_back_gets_what_it_missed(params, tmp_path, monkeypatch):
@@ -261,7 +261,7 @@ def test_a_server_that_hangs_is_waited_for_once_at_the_end(params, tmp_path, mon
     with caplog.at_level(logging.WARNING, "evopose2d"):
         assert len(run(params, tmp_path).best) == 4
     assert waited == ["open"]
-    assert "`evopose2d sync` fills in" in caplog.text
+    assert "`evopose2d sync` with the search's settings fills in" in caplog.text
     with pytest.raises(TrackingError, match="timed out"):
         tracked.sync(params)
     assert waited == ["open"] * 2
