@@ -328,6 +328,7 @@ def test_splits_of_unlike_keypoints_and_splits_without_people_are_errors(
     with pytest.raises(DataError, match=r"keypoints \['tail', .* must be those of the train split: \['head', "):
         writing.write_all_records(dataset_config(root), records_config())
     content = json.loads((root / "annotations/person_keypoints_train2017.json").read_text())
+    path.write_text(json.dumps(content))
     content["annotations"] = []
     path.with_name("person_keypoints_train2017.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"train2017\.json: holds no people with a labelled keypoint"):
