@@ -13,7 +13,7 @@ from tests.training.conftest import TINY
 from evopose2d.accelerator import Accelerator
 from evopose2d.networks.build import build_network
 from evopose2d.training.loop import train
-from evopose2d.training.traced import TracedStretches
+from evopose2d.training.traced import TracedSegments
 
 CPU = Accelerator(device="cpu", replicas=1, jit_compile=False)
 LONGER = replace(TINY, genotype=[TINY.genotype[0], [3, 3, 1, 2], *TINY.genotype[2:]])
@@ -34,7 +34,7 @@ def trained(make_task, tmp_path: Path):
 
 @pytest.mark.parametrize("model", [TINY, LONGER, WIDER_KERNEL])
 def test_networks_trained_from_anothers_functions_are_those_trained_alone(trained, model):
-    traced = TracedStretches()
+    traced = TracedSegments()
     trained(traced=traced, seed=5)
     losses, weights = trained(model, traced)
     expected_losses, expected = trained(model)
@@ -44,7 +44,7 @@ def test_networks_trained_from_anothers_functions_are_those_trained_alone(traine
 
 
 def test_only_what_no_network_before_had_is_traced(trained):
-    traced = TracedStretches()
+    traced = TracedSegments()
     trained(traced=traced)
     kinds = len(traced)
     trained(LONGER, traced)
@@ -54,7 +54,7 @@ def test_only_what_no_network_before_had_is_traced(trained):
 
 
 def test_no_more_functions_are_kept_than_allowed(trained):
-    traced = TracedStretches(capacity=3)
+    traced = TracedSegments(capacity=3)
     trained(traced=traced)
     assert len(traced) == 3
     traced.forget()
@@ -62,7 +62,7 @@ def test_no_more_functions_are_kept_than_allowed(trained):
 
 
 def test_kept_functions_do_not_hold_on_to_the_network(make_task, tmp_path: Path):
-    traced = TracedStretches()
+    traced = TracedSegments()
     task = make_task(epochs=2)
     network = weakref.ref(task.network.get_layer("block2a_expand_conv"))
     train(task, CPU, tmp_path, resumable=False, traced=traced)
@@ -74,7 +74,7 @@ def test_kept_functions_do_not_hold_on_to_the_network(make_task, tmp_path: Path)
 
 
 def test_functions_are_passed_over_under_xla_and_in_mixed_precision(trained):
-    traced = TracedStretches()
+    traced = TracedSegments()
     trained(traced=traced, accelerator=replace(CPU, jit_compile=True))
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

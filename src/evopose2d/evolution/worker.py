@@ -20,7 +20,7 @@ from evopose2d.hardware import memory_environment
 
 if TYPE_CHECKING:
     from evopose2d.data.cache import CropCache
-    from evopose2d.training.traced import TracedStretches
+    from evopose2d.training.traced import TracedSegments
 
 # MLflow would take an individual's training for the run that the project was started in.
 _NOT_INHERITED = ("MLFLOW_RUN_ID",)
@@ -79,14 +79,14 @@ def crops_of_process(megabytes: int) -> "CropCache":
 
 
 @lru_cache(maxsize=1)
-def functions_of_process() -> "TracedStretches":
+def functions_of_process() -> "TracedSegments":
     """Give the traced functions that this process keeps for all individuals that it trains.
 
     They are held here as the crops are, and like these change how fast an individual is trained, not what comes out.
     """
-    from evopose2d.training.traced import TracedStretches
+    from evopose2d.training.traced import TracedSegments
 
-    return TracedStretches()
+    return TracedSegments()
 
 
 def work(

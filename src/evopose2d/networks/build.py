@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from evopose2d.networks.architecture import ModelConfig, Output
+from evopose2d.networks.cpu_kernels import CpuLayerFactory, are_faster
 from evopose2d.networks.images import IMAGE_MEAN, IMAGE_STD
 from evopose2d.networks.keras_operations import KerasOperations
 from evopose2d.networks.layers import LayerFactory
@@ -62,7 +63,7 @@ def build_supervised(
         lambda operations, images: family.outputs(operations, images, model, keypoints),
         (model.input_shape[0], model.input_shape[1]),
         model.architecture,
-        LayerFactory(seed, synchronized),
+        (CpuLayerFactory if are_faster() else LayerFactory)(seed, synchronized),
     )
 
 

@@ -1,11 +1,11 @@
 """The Keras layers that networks are built from."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import keras
 
 from evopose2d.networks.batch_norm import FusedBatchNormalization
-from evopose2d.networks.depthwise import DepthwiseConvolution
 from evopose2d.networks.drop_connect import DropConnect
 from evopose2d.networks.excitation import ExcitedConvolution
 from evopose2d.networks.initializers import FanOutScaling
@@ -20,7 +20,14 @@ class LayerFactory:
     Attributes:
         seed: from which each layer derives its own by its name.
         synchronized: whether batch statistics are shared between the devices of a strategy.
+        depthwise: class of depthwise convolutions, of which others may take the place.
+        excited: class of convolutions after a squeeze-excitation.
+        swish: class of normalisations with swish.
     """
+
+    depthwise: ClassVar[type[keras.layers.DepthwiseConv2D]] = keras.layers.DepthwiseConv2D
+    excited: ClassVar[type[ExcitedConvolution]] = ExcitedConvolution
+    swish: ClassVar[type[NormalisedSwish]] = NormalisedSwish
 
     seed: int
     synchronized: bool = False
@@ -50,11 +57,11 @@ class LayerFactory:
 
     def excited_convolution(self, name: str, channels: int) -> keras.Layer:
         """Make a 1x1 convolution of features and the weights of their channels; ``channels`` it gives."""
-        return ExcitedConvolution(channels, kernel_initializer=self._initializer(name), name=name)
+        return self.excited(channels, kernel_initializer=self._initializer(name), name=name)
 
     def depthwise_convolution(self, name: str, kernel: int, stride: int) -> keras.Layer:
         """Make a depthwise convolution; ``kernel`` side and ``stride`` in pixels."""
-        return DepthwiseConvolution(
+        return self.depthwise(
             kernel,
             strides=stride,
             padding="same",
@@ -92,7 +99,7 @@ class LayerFactory:
 
     def normalised_swish(self, name: str, *, pooled: bool = False) -> keras.Layer:
         """Make a batch normalisation with swish after it, which gives the features' means as well if ``pooled``."""
-        return NormalisedSwish(pooled=pooled, synchronized=self.synchronized, name=name)
+        return self.swish(pooled=pooled, synchronized=self.synchronized, name=name)
 
     def drop_connect(self, name: str, rate: float) -> keras.Layer:
         """Make a layer that in training zeroes samples with probability ``rate`` and scales up the rest."""

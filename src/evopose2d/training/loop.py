@@ -18,14 +18,14 @@ from evopose2d.data.records import raise_if_corrupt
 from evopose2d.errors import TrainingError
 from evopose2d.networks.architecture import Output
 from evopose2d.networks.seeding import reseed
-from evopose2d.networks.stretches import same_block, stretches
+from evopose2d.networks.segments import same_block, segments
 from evopose2d.progress import duration, progress_bar
 from evopose2d.training.losses import supervised_loss
 from evopose2d.training.optimizer import AdamL2, convolution_kernels
 from evopose2d.training.result import EpochResult, TrainingResult
 from evopose2d.training.schedules import learning_rate
 from evopose2d.training.state import load_state, save_state
-from evopose2d.training.traced import TracedStretches
+from evopose2d.training.traced import TracedSegments
 from evopose2d.weights import save_weights
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def train(
     on_step: Callable[[float], None] = lambda loss: None,
     *,
     resumable: bool = True,
-    traced: TracedStretches | None = None,
+    traced: TracedSegments | None = None,
 ) -> TrainingResult:
     """Train from the last saved epoch, or from the network's weights as they are, to the last epoch.
 
@@ -130,7 +130,7 @@ def trainable(
     *,
     outputs: Sequence[Output[Any]] = (),
     jit_compile: bool = False,
-    traced: TracedStretches | None = None,
+    traced: TracedSegments | None = None,
 ) -> keras.Model:
     """Give a network its loss and its optimizer, ready for ``Model.fit``; call it inside the accelerator's scope.
 
@@ -169,21 +169,21 @@ class _TrainingModel(keras.Model):
     """
 
     def __init__(
-        self, network: keras.Model, outputs: Sequence[Output[Any]], sigma: float, traced: TracedStretches | None
+        self, network: keras.Model, outputs: Sequence[Output[Any]], sigma: float, traced: TracedSegments | None
     ) -> None:
         super().__init__(network.inputs, [output.heatmaps for output in outputs], name="training")
         strides = [network.input_shape[1] // output.heatmaps.shape[1] for output in outputs]
         self._supervised_loss = supervised_loss(outputs, strides, sigma)
         self._traced = traced
-        self._stretches = () if traced is None else tuple(stretches(network, same_block))
+        self._segments = () if traced is None else tuple(segments(network, same_block))
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:  # noqa: ANN401 - tensors
         """Return the heatmaps (B, h, w, K) of each output for images (B, H, W, 3)."""
         if self._traced is None or not training:
             return super().call(inputs, training=training, mask=mask)
         features = keras.ops.cast(inputs, self.inputs[0].dtype)
-        for stretch in self._stretches:
-            features = self._traced.run(stretch, features)
+        for segment in self._segments:
+            features = self._traced.run(segment, features)
         return [features]
 
     def make_train_function(self, force: bool = False) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from evopose2d.networks.excitation import ExcitedConvolution
+from evopose2d.networks.cpu_kernels.excitation import KernelExcitedConvolution
 
 _CHANNELS, _FILTERS = 6, 4
 
@@ -16,7 +16,7 @@ def _pair() -> tuple[keras.Model, keras.Model]:
     for own in (True, False):
         given = [keras.Input((None, None, _CHANNELS)), keras.Input((1, 1, _CHANNELS))]
         if own:
-            outputs = ExcitedConvolution(_FILTERS, name="project_conv")(given)
+            outputs = KernelExcitedConvolution(_FILTERS, name="project_conv")(given)
         else:
             outputs = keras.layers.Conv2D(_FILTERS, 1, use_bias=False)(keras.layers.Multiply()(given))
         made.append(keras.Model(given, outputs))
@@ -72,7 +72,7 @@ def test_sizes_that_are_not_known_are_convolved():
 
 
 def test_mixed_precision_is_left_to_keras():
-    layer = ExcitedConvolution(_FILTERS, dtype="mixed_bfloat16")
+    layer = KernelExcitedConvolution(_FILTERS, dtype="mixed_bfloat16")
     outputs = layer(_inputs(3, 2), training=True)
     assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
     assert tuple(outputs.shape) == (3, 3, 2, _FILTERS)
@@ -89,9 +89,9 @@ def test_weights_are_named_and_stored_as_those_of_a_convolution():
 
 
 def test_is_saved_and_loaded():
-    layer = ExcitedConvolution(
+    layer = KernelExcitedConvolution(
         _FILTERS, kernel_initializer=keras.initializers.RandomNormal(seed=3), name="project_conv"
     )
     loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert type(loaded) is ExcitedConvolution
+    assert type(loaded) is KernelExcitedConvolution
     assert loaded.get_config() == layer.get_config()

@@ -1,4 +1,4 @@
-"""Cutting a network into stretches, and telling which of them compute the same."""
+"""Cutting a network into segments, and telling which of them compute the same."""
 
 from dataclasses import replace
 
@@ -8,24 +8,24 @@ import pytest
 from tests.training.conftest import TINY
 
 from evopose2d.networks.build import build_network
-from evopose2d.networks.stretches import Stretch, same_block, stretches
+from evopose2d.networks.segments import Segment, same_block, segments
 from evopose2d.networks.swish import NormalisedSwish
 
 WIDER_KERNEL = replace(TINY, genotype=[*TINY.genotype[:3], [5, 1, 2, 2], *TINY.genotype[4:]])
 LONGER = replace(TINY, genotype=[TINY.genotype[0], [3, 3, 1, 2], *TINY.genotype[2:]])
 
 
-def chain(model=TINY, seed=1) -> list[Stretch]:
-    return list(stretches(build_network(model, 3, seed=seed), same_block))
+def chain(model=TINY, seed=1) -> list[Segment]:
+    return list(segments(build_network(model, 3, seed=seed), same_block))
 
 
 def kinds(model=TINY, seed=1) -> list[str]:
-    return [stretch.kind("rate") for stretch in chain(model, seed)]
+    return [segment.kind("rate") for segment in chain(model, seed)]
 
 
-def test_the_stretches_hold_every_layer_once_and_make_up_the_network():
+def test_the_segments_hold_every_layer_once_and_make_up_the_network():
     network = build_network(TINY, 3, seed=1)
-    parts = list(stretches(network, same_block))
+    parts = list(segments(network, same_block))
     assert [layer for part in parts for layer in part.layers] == network.layers[1:]
     images = features = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     for part in parts:
@@ -33,7 +33,7 @@ def test_the_stretches_hold_every_layer_once_and_make_up_the_network():
     np.testing.assert_array_equal(np.asarray(features), np.asarray(network(images, training=False)))
 
 
-def test_each_bottleneck_and_head_block_is_a_stretch():
+def test_each_bottleneck_and_head_block_is_a_segment():
     names = [part.layers[0].name for part in chain()]
     blocks = ["block1a_dwconv", "block2a_expand_conv", "block2b_expand_conv"]
     blocks += [f"block{number}a_expand_conv" for number in range(3, 8)]
@@ -44,7 +44,7 @@ def test_no_cut_where_two_tensors_are_carried_on():
     images = keras.Input((8, 8, 3))
     left, right = keras.layers.ReLU(name="a")(images), keras.layers.ReLU(name="b")(images)
     joined = keras.layers.ReLU(name="d")(keras.layers.Add(name="c")([left, right]))
-    parts = stretches(keras.Model(images, joined), lambda name, other: False)
+    parts = segments(keras.Model(images, joined), lambda name, other: False)
     assert [sorted(layer.name for layer in part.layers) for part in parts] == [["a", "b", "c"], ["d"]]
 
 
@@ -52,7 +52,7 @@ def test_no_cut_after_a_layer_that_gives_two_tensors():
     images = keras.Input((8, 8, 3))
     features, means = NormalisedSwish(pooled=True, name="a")(images)
     weighted = keras.layers.ReLU(name="c")(keras.layers.Multiply(name="b")([features, means]))
-    parts = stretches(keras.Model(images, weighted), lambda name, other: False)
+    parts = segments(keras.Model(images, weighted), lambda name, other: False)
     assert [[layer.name for layer in part.layers] for part in parts] == [["a", "b"], ["c"]]
 
 
@@ -62,7 +62,7 @@ def test_the_same_layers_wired_otherwise_are_another_kind():
         first = keras.layers.ReLU()(images)
         second = keras.layers.ReLU()(first)
         joined = keras.layers.Concatenate()([(images, first, second)[place] for place in order])
-        (whole,) = stretches(keras.Model(images, joined), lambda name, other: True)
+        (whole,) = segments(keras.Model(images, joined), lambda name, other: True)
         return whole.kind()
 
     assert kind(0, 1, 2) == kind(0, 1, 2) != kind(0, 2, 1)

@@ -1,6 +1,6 @@
-"""A network as a chain of stretches: parts that only one tensor enters and only one leaves.
+"""A network as a chain of segments: parts that only one tensor enters and only one leaves.
 
-Networks that differ in one gene share most of their stretches, which is why what is worked out for one, like a traced
+Networks that differ in one gene share most of their segments, which is why what is worked out for one, like a traced
 function, can serve others.
 """
 
@@ -18,7 +18,7 @@ _NOT_COMPUTED = {"name", "seed", "kernel_initializer", "bias_initializer", "dept
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class Segment:
     """Layers between two places of a network at which all that is carried on is one tensor.
 
     Attributes:
@@ -40,7 +40,7 @@ class Stretch:
         return [variable for layer in self.layers for variable in layer.non_trainable_variables]
 
     def kind(self, *given: str) -> str:
-        """Return what this stretch computes: equal for two that compute the same where their weights are the same.
+        """Return what this segment computes: equal for two that compute the same where their weights are the same.
 
         Args:
             given: arguments of layers that are left out, because whoever asks gives them from outside.
@@ -63,12 +63,12 @@ class Stretch:
         return values[id(self.layers[-1].output)]
 
 
-def stretches(network: keras.Model, belong_together: Callable[[str, str], bool]) -> Iterator[Stretch]:
+def segments(network: keras.Model, belong_together: Callable[[str, str], bool]) -> Iterator[Segment]:
     """Cut a network wherever that is possible and two layers that follow each other do not belong together.
 
     Args:
         network: a Functional network of one input and one output that calls each layer once.
-        belong_together: tells of the names of two layers, one after the other, whether to leave them in one stretch.
+        belong_together: tells of the names of two layers, one after the other, whether to leave them in one segment.
     """
     layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
     last_reader = {id(tensor): place for place, layer in enumerate(layers) for tensor in _inputs(layer)}
@@ -79,9 +79,9 @@ def stretches(network: keras.Model, belong_together: Callable[[str, str], bool])
         passable = open_until <= place and len(made) == 1
         open_until = max(open_until, *(last_reader.get(id(tensor), place) for tensor in made))
         if passable and not belong_together(layer.name, layers[place + 1].name):
-            yield Stretch(start, tuple(layers[first : place + 1]))
+            yield Segment(start, tuple(layers[first : place + 1]))
             start, first = made[0], place + 1
-    yield Stretch(start, tuple(layers[first:]))
+    yield Segment(start, tuple(layers[first:]))
 
 
 def same_block(name: str, other: str) -> bool:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from evopose2d.networks.swish import NormalisedSwish
+from evopose2d.networks.cpu_kernels.swish import XlaNormalisedSwish
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="its gradient is TensorFlow's")
 
@@ -20,7 +20,7 @@ def _features() -> np.ndarray:
 
 def _pair(*, pooled: bool = False) -> tuple[keras.Layer, keras.Model]:
     """Give the layer, and those that it stands for, with the same weights."""
-    ours = NormalisedSwish(pooled=pooled)
+    ours = XlaNormalisedSwish(pooled=pooled)
     given = keras.Input(_SHAPE[1:])
     features = keras.layers.Activation("swish")(keras.layers.BatchNormalization()(given))
     means = keras.layers.GlobalAveragePooling2D(keepdims=True)(features)
@@ -98,7 +98,7 @@ def test_layers_of_all_networks_share_what_is_compiled():
 
 
 def test_other_types_are_left_to_keras():
-    layer = NormalisedSwish(dtype="mixed_bfloat16")
+    layer = XlaNormalisedSwish(dtype="mixed_bfloat16")
     layer.build(_SHAPE)
     assert not _calls(_operations(layer, tf.bfloat16))
 
@@ -114,7 +114,7 @@ def test_frozen_layer_keeps_its_moving_statistics():
 
 
 def test_is_saved_and_loaded():
-    layer = NormalisedSwish(pooled=True, name="stem_bn")
+    layer = XlaNormalisedSwish(pooled=True, name="stem_bn")
     loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert type(loaded) is NormalisedSwish
+    assert type(loaded) is XlaNormalisedSwish
     assert (loaded.name, loaded.pooled) == ("stem_bn", True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from evopose2d.networks.cpu import in_float32_on_cpu
+from evopose2d.networks.cpu_kernels.where import in_float32_on_cpu
 
 _FAST_WIDTH = 3
 
@@ -52,7 +52,7 @@ def _gradients(features: Tensor, kernel: Tensor, strides: Sequence[int], upstrea
 
 
 def _by_kernel(features: Tensor, upstream: Tensor, shape: Sequence[int], strides: Sequence[int]) -> Tensor:
-    """Give the gradient of a kernel of a shape (height, width, C, 1), a few of its columns at a time."""
+    """Return the gradient of a kernel of a shape (height, width, C, 1), a few of its columns at a time."""
     import tensorflow as tf
 
     (rows, above, below), (columns, before, after) = (
@@ -75,7 +75,7 @@ def _by_kernel(features: Tensor, upstream: Tensor, shape: Sequence[int], strides
 
 
 def _reach(size: int, outputs: int, kernel: int, stride: int) -> tuple[int, int, int]:
-    """Give by how much a kernel moves from its first to its last place, and the padding before and after."""
+    """Return by how much a kernel moves from its first to its last place, and the padding before and after."""
     moved = (outputs - 1) * stride
     padding = max(moved + kernel - size, 0)
     return moved, padding // 2, padding - padding // 2

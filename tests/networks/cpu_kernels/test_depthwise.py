@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from evopose2d.networks.depthwise import DepthwiseConvolution
+from evopose2d.networks.cpu_kernels.depthwise import DepthwiseConvolution
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="its gradient is TensorFlow's")
 
