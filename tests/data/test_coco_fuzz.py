@@ -104,7 +104,7 @@ def test_a_mutated_file_is_refused_in_one_line_or_read_right(folder, content):
     path = folder / "annotations.json"
     path.write_text(json.dumps(content))
     try:
-        local = localised(VAL, coco.read_json(path), path, folder)
+        local = localised(VAL, coco.read_json(path), path, folder, folder / VAL.images)
     except EvoPoseError as error:
         assert "\n" not in str(error)
         assert str(error).startswith(str(path))

@@ -13,6 +13,7 @@ from evopose2d.data.coco.images import ImageEntry, Images
 from evopose2d.data.coco.values import LARGEST_ID, entries, identity, number, numbers, shown, usable, whole
 
 _CROWD = {0: False, 1: True}
+_VISIBILITIES = frozenset((0.0, 1.0, 2.0))
 _NORMALISED = 1.5  # no person of pixels is as small
 
 
@@ -45,16 +46,6 @@ class Annotation:
 
 
 @dataclass
-class _Extent:
-    """How far the coordinates of all people reach, which tells pixels from other units."""
-
-    boxes: float = 0.0
-    keypoints: float = 0.0
-    labelled: int = 0
-    inside: int = 0
-
-
-@dataclass
 class _Reader:
     """Reads the annotations of one file, one after the other."""
 
@@ -64,7 +55,7 @@ class _Reader:
     findings: Findings
     category_ids: frozenset[int | str | None]
     box_from_keypoints: bool = False
-    extent: _Extent = field(default_factory=_Extent)
+    largest_box: float = 0.0
     seen: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     unnumbered: list[int] = field(default_factory=list)
 
@@ -87,7 +78,7 @@ class _Reader:
             return None
         image_id, size = image
         self._count_keypoints(entry, keypoints, place)
-        self._measure(box, keypoints, size)
+        self.largest_box = max(self.largest_box, box[0] + box[2], box[1] + box[3])
         fitting = self._fitting_box(box, keypoints, size, place)
         if fitting is None:
             return None
@@ -139,11 +130,13 @@ class _Reader:
             return None
         keypoints = values.reshape(count, 3)
         visibility = keypoints[:, 2]
-        known = (visibility == 0) | (visibility == 1) | (visibility == 2)
-        if not known.all():
-            wrong = visibility[~known][0]
+        unknown = set(visibility.tolist()) - _VISIBILITIES
+        if unknown:
+            wrong = next(value for value in visibility.tolist() if value in unknown or value != value)
             self.findings.mistake("visibility", f"{place}: keypoints: visibility must be 0, 1 or 2, got {wrong:g}")
             return None
+        if usable(keypoints):
+            return keypoints
         unlabelled = visibility == 0
         if not usable(keypoints[~unlabelled]):
             row = int(np.flatnonzero(~unlabelled & ~(np.abs(keypoints) <= 1e9).all(axis=1))[0])
@@ -195,15 +188,6 @@ class _Reader:
         if "num_keypoints" in entry and whole(given) != np.count_nonzero(keypoints[:, 2]):
             self.findings.repair("num_keypoints counted from the keypoints", place)
 
-    def _measure(self, box: Sequence[float], keypoints: NDArray[np.float64], image: ImageEntry) -> None:
-        extent = self.extent
-        extent.boxes = max(extent.boxes, box[0] + box[2], box[1] + box[3])
-        points = keypoints[keypoints[:, 2] > 0, :2]
-        if len(points):
-            extent.keypoints = max(extent.keypoints, float(np.abs(points).max()))
-            extent.labelled += len(points)
-            extent.inside += int(np.count_nonzero(((points >= 0) & (points <= image.size)).all(axis=1)))
-
     def _fitting_box(
         self, box: tuple[float, float, float, float], keypoints: NDArray[np.float64], image: ImageEntry, place: str
     ) -> tuple[float, float, float, float] | None:
@@ -236,24 +220,28 @@ class _Reader:
             return None
         return -1 - index
 
-    def judge_units(self) -> None:
+    def judge_units(self, people: Sequence[Annotation]) -> None:
         """Tell coordinates that are no pixels, once all people are read."""
-        extent, largest = self.extent, max((max(image.size) for image in self.images.by_id.values()), default=0.0)
-        if largest <= 2 * _NORMALISED:
+        largest = max((max(image.size) for image in self.images.by_id.values()), default=0.0)
+        if largest <= 2 * _NORMALISED or not people:
             return
+        keypoints = np.stack([person.keypoints for person in people])
+        sizes = np.array([self.images.by_id[person.image_id].size for person in people])
+        labelled = keypoints[..., 2] > 0
+        points = keypoints[..., :2]
+        count, farthest = int(labelled.sum()), float(np.abs(points[labelled]).max(initial=0.0))
+        inside = int((labelled & ((points >= 0) & (points <= sizes[:, None])).all(axis=-1)).sum())
         cure = "they look like parts of the image; multiply x and width by its width, y and height by its height"
-        if 0 < extent.boxes <= _NORMALISED:
-            self.findings.mistake("units", f"all boxes lie within {extent.boxes:g} pixels: {cure}")
-        if 0 < extent.keypoints <= _NORMALISED:
-            self.findings.mistake("units", f"all keypoints lie within {extent.keypoints:g} pixels: {cure}")
-        elif extent.labelled and not extent.inside:
+        if 0 < self.largest_box <= _NORMALISED:
+            self.findings.mistake("units", f"all boxes lie within {self.largest_box:g} pixels: {cure}")
+        if 0 < farthest <= _NORMALISED:
+            self.findings.mistake("units", f"all keypoints lie within {farthest:g} pixels: {cure}")
+        elif count and not inside:
             self.findings.mistake(
-                "outside",
-                f"all {extent.labelled} labelled keypoints lie outside their images; they must be image pixels",
+                "outside", f"all {count} labelled keypoints lie outside their images; they must be image pixels"
             )
-        elif extent.inside < extent.labelled:
-            outside = extent.labelled - extent.inside
-            self.findings.note(f"{outside} of {extent.labelled} labelled keypoints lie outside their images")
+        elif inside < count:
+            self.findings.note(f"{count - inside} of {count} labelled keypoints lie outside their images")
 
 
 def parse_people(
@@ -284,7 +272,7 @@ def parse_people(
     )
     reader = _Reader(images, category["id"], category["keypoints"], findings, ids, box_from_keypoints)
     people = [person for index, entry in enumerate(listed) if (person := reader.read(entry, index)) is not None]
-    reader.judge_units()
+    reader.judge_units(people)
     return _renumbered(people, reader.seen, listed, findings)
 
 
