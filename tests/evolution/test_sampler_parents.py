@@ -15,9 +15,9 @@ from evopose2d.evolution.sampler import (
     Role,
     State,
     find_selection,
-    proposal,
     propose,
     ready,
+    screening,
     select,
 )
 from evopose2d.evolution.sampler.selections import Aging
@@ -121,7 +121,7 @@ def test_a_tournament_and_the_mutation_after_it_draw_apart(monkeypatch):
         monkeypatch.setattr(owner, name, watched)
 
     watch(Aging, "parent", 5)
-    watch(proposal, "mutate", 3)
+    watch(screening, "mutate", 3)
     options = EvolutionSettings(SPACE, schedule="steady-state", selection="aging", population=3, tournament=2)
     propose(History(MEASURED), 5, options)
     assert len(set(states)) == 2

@@ -10,7 +10,7 @@ from evopose2d.cli.app import app
 from evopose2d.evolution.sampler import find_selection
 from evopose2d.evolution.sampler.settings import SCHEDULES
 from evopose2d.quality.contest import Standing, compete, run_search, standings
-from evopose2d.quality.contestants import PAPER, RANDOM, SELECTIONS, contestants, stride_patterns
+from evopose2d.quality.contestants import PAPER, RANDOM, SCREENED, SELECTIONS, contestants, stride_patterns
 from evopose2d.quality.table import write_table
 
 ENTERED = {each.name: each for each in contestants(SPACE, children=6, parents=2)}
@@ -19,12 +19,13 @@ ENTERED = {each.name: each for each in contestants(SPACE, children=6, parents=2)
 def test_every_schedule_and_selection_is_entered():
     own = {name for name, each in ENTERED.items() if each.own}
     assert {tuple(name.split()[1:]) for name in own} == {
-        (schedule, selection)
+        (schedule, selection, *screened)
         for schedule in SCHEDULES
         for selection in SELECTIONS
+        for screened in ((), ("screened",))
         if schedule in find_selection(selection).schedules
     }
-    assert {PAPER, RANDOM, "TPE", "NSGA-II"} <= set(ENTERED)
+    assert {PAPER, SCREENED, RANDOM, "TPE", "NSGA-II"} <= set(ENTERED)
 
 
 @pytest.mark.parametrize("name", ENTERED)
@@ -66,6 +67,13 @@ def test_regret_is_never_negative_and_summarised_by_quartiles(problem):
     assert all((values >= 0).all() for values in regrets.values())
     rows = standings({"it": np.array([[9.0, 4.0], [9.0, 1.0], [9.0, 2.0]])}, (1, 2, 3))
     assert rows == [Standing("it", 1, 9.0, 9.0, 9.0, 9.0), Standing("it", 2, 1.5, 2.0, 3.0, pytest.approx(7 / 3))]
+
+
+def test_screening_is_ahead_of_random_search_and_of_the_papers_rules(problem):
+    entered = [ENTERED[name] for name in (SCREENED, PAPER, RANDOM)]
+    regrets = compete(entered, problem, seeds=range(200, 204), evaluations=80)
+    screened, paper, random = (regrets[each.name][:, -1].mean() for each in entered)
+    assert screened < 0.8 * paper and screened < 0.8 * random
 
 
 def test_the_command_tells_and_draws_standings(table, project_root, tmp_path):

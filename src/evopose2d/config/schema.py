@@ -161,6 +161,8 @@ class EvolveConfig:
     parents: int = _allowed(minimum=1)
     population: int = _allowed(minimum=1)
     tournament: int = _allowed(minimum=1)
+    screening: int = _allowed(minimum=1)
+    mutations: float = _allowed(minimum=1.0)
     ancestor: list[list[int]] = _allowed()
     initial_weights: str | None = _allowed()
     ancestor_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)

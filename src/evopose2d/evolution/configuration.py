@@ -90,6 +90,8 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
             tournament=evolve.tournament,
             fingerprint=phenotype,
             controls=evolve.controls,
+            screening=evolve.screening,
+            mutations=evolve.mutations,
             exclusive=True,
         )
     except ValueError as error:

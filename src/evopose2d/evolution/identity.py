@@ -80,6 +80,10 @@ def search_identity(
         kept = {key: value for key, value in kept.items() if not key.startswith("evolve.stopping")}
     if params.evolve.random_numbers == "individual":
         del kept["evolve.random_numbers"]
+    if params.evolve.screening == 1:
+        del kept["evolve.screening"]
+    if params.evolve.mutations == 1:
+        del kept["evolve.mutations"]
     if not params.evolve.controls:
         del kept["evolve.controls"]
     del kept["evolve.initial_weights"]

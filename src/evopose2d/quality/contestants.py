@@ -3,7 +3,7 @@
 import importlib.util
 import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,12 +13,16 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.trial import BaseTrial
 
 from evopose2d.evolution.sampler import EvolutionSampler, genotype_to_params, suggest_genotype
-from evopose2d.evolution.sampler.settings import SCHEDULES, Schedule
+from evopose2d.evolution.sampler.settings import SCHEDULES
 from evopose2d.genotype import BLOCKS, Block, Genotype, PaperSpace
 
 PAPER = "evolution generational fitness"
 """The paper's rules: parents are the fittest of all earlier generations, and a child differs by one mutation."""
 RANDOM = "random"
+SCREENED = f"{PAPER} screened"
+"""The same with 16 mutants drawn for each child, of three mutations in the mean."""
+
+_PROPOSALS: Mapping[str, Mapping[str, float]] = {"": {}, " screened": {"screening": 16, "mutations": 3.0}}
 
 SELECTIONS = ("fitness", "ap", "pareto", "aging", "last-generation")
 """Selection strategies that need no controls: a table's answers do not depend on how long an individual's line is."""
@@ -74,25 +78,23 @@ def _optunas(space: PaperSpace) -> list[Contestant]:
 
 
 def _evolutions(space: PaperSpace, children: int, parents: int) -> list[Contestant]:
+    suggest = partial(suggest_genotype, space=space)
     found = []
-    for schedule, selection in itertools.product(SCHEDULES, SELECTIONS):
-        # Choices of the settings, which mypy takes for any text.
-        make = partial(_evolution, space, children, parents, schedule, selection)  # type: ignore[arg-type]
+    for (schedule, selection), (suffix, options) in itertools.product(
+        itertools.product(SCHEDULES, SELECTIONS), _PROPOSALS.items()
+    ):
+        given = {"children": children, "parents": parents, "schedule": schedule, "selection": selection, **options}
+        make = partial(_evolution, space, given)
         try:
             make(0)
         except ValueError:  # a selection that is of the other schedule alone
             continue
-        suggest = partial(suggest_genotype, space=space)
-        found.append(Contestant(f"evolution {schedule} {selection}", make, suggest, None, own=True))
+        found.append(Contestant(f"evolution {schedule} {selection}{suffix}", make, suggest, None, own=True))
     return found
 
 
-def _evolution(
-    space: PaperSpace, children: int, parents: int, schedule: Schedule, selection: str, seed: int
-) -> EvolutionSampler:
-    return EvolutionSampler(
-        space, children=children, parents=parents, seed=seed, schedule=schedule, selection=selection, exclusive=True
-    )
+def _evolution(space: PaperSpace, options: Mapping[str, Any], seed: int) -> EvolutionSampler:
+    return EvolutionSampler(space, seed=seed, exclusive=True, **options)
 
 
 def stride_patterns(space: PaperSpace) -> tuple[str, ...]:

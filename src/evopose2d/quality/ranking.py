@@ -51,6 +51,8 @@ _VARIED = (
     "selection",
     "population",
     "tournament",
+    "screening",
+    "mutations",
 )
 _FULL, _RANKED = 0, 1  # of seeds
 _MOST = 20_000  # genotypes of a sample to look at

@@ -15,7 +15,7 @@ from evopose2d.files import replacing
 from evopose2d.genotype import BLOCKS, GENES, Genotype
 
 SHIPPED = Path(__file__).with_name("truth.csv.gz")
-"""The table that comes with the package."""
+"""Where the table of the package lies."""
 
 _VERSION = 1
 _COLUMNS = (

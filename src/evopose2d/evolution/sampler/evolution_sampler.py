@@ -80,6 +80,8 @@ class EvolutionSampler(BaseSampler):
         controls: also propose unmutated copies of parents (user attribute ``role``: ``control``), for their children
             to be compared with: one for each parent at the start of a generation (steady-state: before its first
             child and after every ``children / parents`` of them).
+        screening: mutants that are drawn for each child, of which the most promising one is proposed.
+        mutations: mean number of a child's mutations.
         exclusive: take it that a study of this sampler is asked and told through this object's process alone.
             What happens is then noted as it happens, instead of looked up in the storage each time: asking costs
             the same however many trials there are. Trials are put in by hand before the first is asked for only.
@@ -105,6 +107,8 @@ class EvolutionSampler(BaseSampler):
         tournament: int = 16,
         fingerprint: Callable[[Genotype], Hashable] = by_genes,
         controls: bool = False,
+        screening: int = 1,
+        mutations: float = 1.0,
         exclusive: bool = False,
     ) -> None:
         self._exclusive = exclusive
@@ -120,6 +124,8 @@ class EvolutionSampler(BaseSampler):
             tournament,
             fingerprint,
             controls,
+            screening,
+            mutations,
             strict=exclusive,
         )
         self._gene_distributions = self.settings.distributions

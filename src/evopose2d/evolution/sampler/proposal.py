@@ -8,6 +8,7 @@ import numpy as np
 from evopose2d.errors import SearchError
 from evopose2d.evolution.sampler.history import History
 from evopose2d.evolution.sampler.record import Individual, Role
+from evopose2d.evolution.sampler.screening import MOST_KNOWN, screened_mutant
 from evopose2d.evolution.sampler.settings import EvolutionSettings
 from evopose2d.genotype import Genotype, NoUnseenNeighbour, describe_mutation, mutate, unchanged
 
@@ -58,7 +59,7 @@ def propose(
     ``[settings.seed, number]``, to a genotype that the history has not seen in any state. The selection strategy
     names the best ``settings.parents`` complete individuals that have an unseen neighbour, of earlier generations
     (generational) or of the whole history (steady-state); they are parents in round robin. Fewer take part where fewer
-    are complete.
+    are complete. With ``settings.screening``, several mutants are drawn, of which one is chosen (:mod:`.screening`).
 
     With ``settings.controls``, a generation begins with a control of each of its parents: the parent's genotype, not
     mutated. Steady-state, a parent gets a control before its first child and again after ``children / parents`` more.
@@ -99,7 +100,7 @@ def propose(
     copied = _to_be_copied(history, parents, parent, generation, settings) if fix is unchanged else None
     if copied is not None:
         return Proposal(number, _generation(generation, copied), copied.number, copied.genotype, "", Role.CONTROL)
-    genotype = mutate(parent.genotype, settings.space, history.seen, rng, settings.fingerprint, fix)
+    genotype = screened_mutant(parent.genotype, _known(history, generation, settings), history.seen, settings, rng, fix)
     mutation = describe_mutation(parent.genotype, genotype)
     return Proposal(number, _generation(generation, parent), parent.number, genotype, mutation, Role.CHILD)
 
@@ -135,6 +136,14 @@ def _parents(history: History, number: int, generation: int | None, settings: Ev
             f"{len(history.seen)} genotypes seen"
         )
     return parents
+
+
+def _known(history: History, generation: int | None, settings: EvolutionSettings) -> list[Individual]:
+    """Return the complete individuals of which screening may learn: the youngest of earlier generations."""
+    if settings.screening == 1:
+        return []
+    recent = history.youngest(MOST_KNOWN + settings.children)  # of the open generation there may be some
+    return [each for each in recent if generation is None or each.generation < generation]
 
 
 def _next_parent(

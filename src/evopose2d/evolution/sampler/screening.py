@@ -7,13 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evopose2d.evolution.sampler.record import Individual
+from evopose2d.evolution.sampler.settings import EvolutionSettings
 from evopose2d.genotype import Genotype, NoUnseenNeighbour, SearchSpace, mutate
 
 LEAST_KNOWN = 4
 """Individuals from which on anything is learned."""
+MOST_KNOWN = 512
+"""Individuals, the youngest, of which it is learned: what a proposal costs does not grow with the search."""
 
 _PRIORS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # variance of the noise over that of an effect
 _LEAST_DEVIATION = 0.1  # of an input: one that hardly varies tells nothing
+_NOTHING = 1e-12
 
 
 class GeneEffects:
@@ -60,72 +64,74 @@ class GeneEffects:
 
     def _fit(self, inputs: NDArray[np.float64], scores: NDArray[np.float64]) -> None:
         """Find the mean of the effects, and a root of their covariance."""
-        left, values, right = np.linalg.svd(inputs, full_matrices=True)
-        values = np.pad(values, (0, inputs.shape[1] - len(values)))
-        along = (left.T @ scores)[: len(values)]
-        along = np.pad(along, (0, len(values) - len(along)))
+        squares, axes = np.linalg.eigh(inputs.T @ inputs)
+        squares = np.maximum(squares, 0.0)
+        projected = axes.T @ inputs.T @ scores
+        found = squares > _NOTHING * squares.max(initial=1.0)
+        along = np.where(found, projected / np.sqrt(np.where(found, squares, 1.0)), 0.0)
         rest = max(float(scores @ scores - along @ along), 0.0)
-        best = max(_PRIORS, key=lambda prior: _evidence(values, along, rest, len(scores), prior))
-        noise = _noise(values, along, rest, len(scores), best)
-        self._effects = right.T @ (values * along / (values**2 + best))
-        self._root = right.T * np.sqrt(noise / (values**2 + best))
+
+        def noise(prior: float) -> float:
+            return max((float(np.sum(prior * along**2 / (squares + prior))) + rest) / len(scores), _NOTHING)
+
+        def evidence(prior: float) -> float:
+            """Return the logarithm of how probable the scores are, the noise's variance chosen to suit them."""
+            return -0.5 * (len(scores) * float(np.log(noise(prior))) + float(np.log1p(squares / prior).sum()))
+
+        prior = max(_PRIORS, key=evidence)
+        self._effects = axes @ (np.sqrt(squares) * along / (squares + prior))
+        self._root = axes * np.sqrt(noise(prior) / (squares + prior))
 
 
-def screen(
+def screened_mutant(
     parent: Genotype,
-    effects: GeneEffects | None,
-    space: SearchSpace,
+    known: Sequence[Individual],
     seen: Container[Hashable],
+    settings: EvolutionSettings,
     rng: np.random.Generator,
-    fingerprint: Callable[[Genotype], Hashable],
     fix: Callable[[Genotype], Genotype],
-    *,
-    candidates: int,
-    mutations: float,
 ) -> Genotype:
-    """Draw mutants of a parent, and give the one that promises most.
+    """Draw ``settings.screening`` mutants of a parent, and return the one that promises most.
 
     Args:
         parent: the genotype to change.
-        effects: what is known of genes; None: nothing, so that the first mutant is as good as any.
-        space: the genotypes allowed.
+        known: complete individuals; where there are fewer than four, the first mutant is as good as any.
         seen: fingerprints of the genotypes that must not come again.
+        settings: of the algorithm.
         rng: source of randomness.
-        fingerprint: of a genotype.
-        fix: as :func:`mutate` takes it.
-        candidates: how many mutants are drawn, at least 1.
-        mutations: mean of their numbers of mutations (geometrically distributed), at least 1.
+        fix: as :func:`evopose2d.genotype.mutate` takes it.
 
     Raises:
         NoUnseenNeighbour: all genotypes one mutation away from the parent have been seen.
-        ValueError: ``parent`` lies outside ``space``.
+        ValueError: ``parent`` lies outside the space.
+        SearchError: an individual lacks a measurement that the selection ranks by.
     """
-    drawn = [_mutant(parent, space, seen, rng, fingerprint, fix, mutations)]
-    if effects is None:
+    screened = settings.screening > 1 and len(known) >= LEAST_KNOWN
+    drawn = [_mutant(parent, seen, settings, rng, fix) for _ in range(settings.screening if screened else 1)]
+    if not screened:
         return drawn[0]
-    drawn += [_mutant(parent, space, seen, rng, fingerprint, fix, mutations) for _ in range(candidates - 1)]
+    youngest = sorted(known, key=lambda each: each.number)[-MOST_KNOWN:]
+    effects = GeneEffects(settings.strategy.rank(youngest, len(youngest)), settings.space)
     return drawn[int(np.argmin(effects.draw(rng)(drawn)))]
 
 
 def _mutant(
     parent: Genotype,
-    space: SearchSpace,
     seen: Container[Hashable],
+    settings: EvolutionSettings,
     rng: np.random.Generator,
-    fingerprint: Callable[[Genotype], Hashable],
     fix: Callable[[Genotype], Genotype],
-    mutations: float,
 ) -> Genotype:
     """Mutate at least once; the last mutation leads to a genotype that has not been seen."""
     between = parent
-    for _ in range(int(rng.geometric(1 / mutations)) - 1 if mutations > 1 else 0):
-        between = mutate(between, space, (), rng, fingerprint, fix)
+    for _ in range(int(rng.geometric(1 / settings.mutations)) - 1 if settings.mutations > 1 else 0):
+        between = mutate(between, settings.space, (), rng, settings.fingerprint, fix)
     try:
-        return mutate(between, space, seen, rng, fingerprint, fix)
+        return mutate(between, settings.space, seen, rng, settings.fingerprint, fix)
     except NoUnseenNeighbour:
         if between == parent:
             raise
-        return mutate(parent, space, seen, rng, fingerprint, fix)
+        return mutate(parent, settings.space, seen, rng, settings.fingerprint, fix)
 
 
 def _genes(genotype: Genotype, space: SearchSpace) -> list[float]:
@@ -139,13 +145,3 @@ def _genes(genotype: Genotype, space: SearchSpace) -> list[float]:
 def _normal_scores(count: int) -> NDArray[np.float64]:
     """Give the expected place of each rank in a normal distribution, least for the best."""
     return np.array([NormalDist().inv_cdf((rank + 0.5) / count) for rank in range(count)])
-
-
-def _noise(values: NDArray[np.float64], along: NDArray[np.float64], rest: float, count: int, prior: float) -> float:
-    return max((float(np.sum(prior * along**2 / (values**2 + prior))) + rest) / count, 1e-12)
-
-
-def _evidence(values: NDArray[np.float64], along: NDArray[np.float64], rest: float, count: int, prior: float) -> float:
-    """Give the logarithm of how probable the scores are under a prior, the noise's variance chosen to suit it."""
-    noise = _noise(values, along, rest, count, prior)
-    return -0.5 * (count * float(np.log(noise)) + float(np.log1p(values**2 / prior).sum()))

@@ -13,6 +13,16 @@ from evopose2d.genotype import Genotype, SearchSpace, by_genes
 
 Schedule = Literal["generational", "steady-state"]
 
+_LEAST = {
+    "children": 1,
+    "parents": 1,
+    "seed": 0,
+    "population": 1,
+    "tournament": 1,
+    "screening": 1,
+    "mutations": 1,
+}
+
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
 
 
@@ -41,6 +51,9 @@ class EvolutionSettings:
         controls: also propose unmutated copies of parents, for their children to be compared with: one for each
             parent at the start of a generation (steady-state: before its first child and after every
             ``children / parents`` of them).
+        screening: mutants that are drawn for each child, at least 1; of several, the one is trained that promises most
+            by the effects of genes learned so far (1: the paper's).
+        mutations: mean number of a child's mutations, at least 1 (the paper's); above, it is geometrically distributed.
         strict: wait for running individuals where the algorithm depends on them, so that the outcome does not depend
             on who finishes first, and end where all that could be parents failed. Otherwise nobody ever waits: what
             is complete is what there is, and before anything is, mutations of the ancestor that have no parent.
@@ -59,10 +72,12 @@ class EvolutionSettings:
     tournament: int = 16
     fingerprint: Callable[[Genotype], Hashable] = by_genes
     controls: bool = False
+    screening: int = 1
+    mutations: float = 1.0
     strict: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in (("children", 1), ("parents", 1), ("seed", 0), ("population", 1), ("tournament", 1)):
+        for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: got {getattr(self, name)}, must be at least {least}")
         if self.schedule not in SCHEDULES:
