@@ -31,7 +31,7 @@ from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype, describe_mutation
 from evopose2d.quality.agreement import Agreement, Rule, Score, agreement, mean, score
 from evopose2d.quality.sample import Sampled, sample
-from evopose2d.quality.table import SHIPPED, TruthTable
+from evopose2d.quality.table import TruthTable
 from evopose2d.quality.trainings import Training, run_trainings
 from evopose2d.quality.truth import check_settings, truth_settings
 
@@ -113,7 +113,7 @@ def _means(trainings: Sequence[Sequence[Score]]) -> list[Score]:
 
 def _of_table(params: Params, table: TruthTable) -> dict[int, Score]:
     """Give the mean scores of a table's genotypes, by number."""
-    check_settings(SHIPPED, table.settings, truth_settings(params))
+    check_settings("the table", table.settings, truth_settings(params))
     target, exponent = params.evolve.target_parameters, params.evolve.size_exponent
     scores: dict[int, list[Score]] = {}
     for row in table.rows:

@@ -14,9 +14,6 @@ from evopose2d.errors import DataError
 from evopose2d.files import replacing
 from evopose2d.genotype import BLOCKS, GENES, Genotype
 
-SHIPPED = Path(__file__).with_name("truth.csv.gz")
-"""Where the table of the package lies."""
-
 _VERSION = 1
 _COLUMNS = (
     "number",

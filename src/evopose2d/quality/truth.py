@@ -42,7 +42,7 @@ SMALL_SETTING = (
     "evolve.cpus=1",
     "evolve.tasks_per_worker=32",
 )
-"""What differs from ``params.yaml`` in the table that the package ships."""
+"""What differs from ``params.yaml`` in the table of the small setting."""
 
 _LIBRARIES = ("evopose2d", "tensorflow", "keras", "numpy")
 _SETTINGS = (
@@ -125,7 +125,7 @@ def truth_settings(params: Params) -> dict[str, Any]:
     return {key: _value(asdict(params), key) for key in _SETTINGS}
 
 
-def check_settings(path: Path, old: Any, new: Any) -> None:  # noqa: ANN401 - JSON objects
+def check_settings(path: Path | str, old: Any, new: Any) -> None:  # noqa: ANN401 - JSON objects
     """Hold the settings of a table against others.
 
     Raises:
