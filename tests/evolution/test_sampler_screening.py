@@ -6,7 +6,7 @@ from tests.evolution.searching import SPACE, searched
 
 from evopose2d.evolution.sampler import EvolutionSettings, Individual, State
 from evopose2d.evolution.sampler.screening import LEAST_KNOWN, GeneEffects, screened_mutant
-from evopose2d.genotype import NoUnseenNeighbour, SearchSpace, neighbours, unchanged
+from evopose2d.genotype import NoUnseenNeighbour, neighbours, unchanged
 from evopose2d.quality.sample import uniform
 
 SETTINGS = EvolutionSettings(SPACE, children=4, parents=2, seed=3, screening=16)
@@ -126,4 +126,4 @@ def test_a_search_learns_of_earlier_generations_alone():
 @pytest.mark.parametrize(("name", "value"), [("screening", 0), ("mutations", 0.5)])
 def test_what_cannot_be_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}: got {value}, must be at least 1"):
-        EvolutionSettings(SearchSpace(SPACE.ancestor), **{name: value})
+        EvolutionSettings(SPACE, **{name: value})

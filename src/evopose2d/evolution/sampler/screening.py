@@ -135,11 +135,10 @@ def _mutant(
 
 
 def _genes(genotype: Genotype, space: SearchSpace) -> list[float]:
-    values: list[float] = []
-    for index, block in enumerate(genotype.blocks):
-        values += [block.kernel, block.repeats, float(np.log(block.channels))]
-        values += [block.stride] if space.may_stride(index) else []
-    return values
+    """Describe the genes that can vary by numbers; of ordered ones, ratios count rather than differences."""
+    values = genotype.genes
+    varied = ((values[name], gene.ordered) for name, gene in space.genes.items() if len(gene.values) > 1)
+    return [float(np.log1p(value)) if ordered else float(value) for value, ordered in varied]
 
 
 def _normal_scores(count: int) -> NDArray[np.float64]:
