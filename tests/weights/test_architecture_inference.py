@@ -144,3 +144,13 @@ def test_own_metadata_is_believed(tmp_path):
         file.attrs["evopose2d"] = json.dumps({"model": {"size": 3}})
     with pytest.raises(WeightsError, match="not known here"):
         infer_architecture(path)
+
+
+def test_expansion_and_squeeze_are_inferred_where_they_are_not_usual(tmp_path):
+    model = published()["evopose2d_s"].model
+    genes = ([1, 4], [6, 4], [4, 4], [6, 2], [3, 8], [6, 4], [6, 4])
+    model = replace(model, genotype=[[*block, *others] for block, others in zip(model.genotype, genes, strict=True)])
+    spec = describe(model, 17)
+    write_keras_2(tmp_path / "old.h5", recorded(spec).weight_shapes, _description(spec))
+
+    assert infer_architecture(tmp_path / "old.h5").model == model

@@ -25,7 +25,7 @@ _WIDTH_GROWTH = 1.1
 _CHANNEL_UNIT = 8
 _STEM_STRIDE = 2
 _HEAD_STRIDE = 2
-_SQUEEZE = 0.25
+_SQUEEZE = 4
 _EXPANSION = 6
 # Largest drop-connect rate of a network, by mean input side in pixels: (side up to, rate).
 _DROP_CONNECT = ((240.0, 0.2), (300.0, 0.3), (456.0, 0.4), (math.inf, 0.5))
@@ -159,7 +159,9 @@ def network_spec(
     """Describe the network that a genotype builds.
 
     Args:
-        genotype: seven blocks of kernel, repeats, channels / 8 and stride; must be valid.
+        genotype: seven blocks of kernel, repeats, channels / 8 and stride; must be valid. A block may have two more
+            genes: its expansion (else 1 of the first block, 6 of the others), and by how much squeeze-excitation
+            divides its input's channels (else 4).
         input_shape: (H, W) in pixels.
         compound_scaling: scale depth and width with the input shape.
         head_blocks: transposed convolutions that double the resolution.
@@ -222,10 +224,11 @@ def _phi(size: float) -> float:
 
 
 def _blocks(genotype: Sequence[Sequence[int]], channels: int, size: float) -> Iterator[BlockSpec]:
-    depths = [scaled_depth(repeats, size) for _, repeats, _, _ in genotype]
+    depths = [scaled_depth(repeats, size) for _, repeats, *_ in genotype]
     rate_per_block = drop_connect_rate(size) / sum(depths)
     index = 0
-    for number, (kernel, _, eighths, stride) in enumerate(genotype):
+    for number, (kernel, _, eighths, stride, *others) in enumerate(genotype):
+        expansion, squeeze = others or (1 if number == 0 else _EXPANSION, _SQUEEZE)
         out_channels = scaled_width(eighths * _CHANNEL_UNIT, size)
         for repeat in range(depths[number]):
             block_stride = stride if repeat == 0 else 1
@@ -235,8 +238,8 @@ def _blocks(genotype: Sequence[Sequence[int]], channels: int, size: float) -> It
                 in_channels=channels,
                 out_channels=out_channels,
                 stride=block_stride,
-                expansion=1 if number == 0 else _EXPANSION,
-                squeeze_channels=max(1, int(channels * _SQUEEZE)),
+                expansion=expansion,
+                squeeze_channels=max(1, channels // squeeze),
                 drop_connect=rate_per_block * index,
                 has_skip=block_stride == 1 and channels == out_channels,
             )

@@ -23,6 +23,8 @@ from evopose2d.networks.scaling import (
 from evopose2d.networks.size import NetworkSize
 from evopose2d.networks.weight_file import WeightFile
 
+_USUAL = ((1, 4), (6, 4))  # expansion and squeeze of the first block, and of the others
+_GENES = 4  # of a block of the paper's space
 _MOST_CHANNELS = 400  # eighths that are tried
 _MOST_REPEATS = 26  # blocks are named with one letter
 # EfficientNet by the greatest height of the input, as the original chose it.
@@ -34,7 +36,8 @@ class EvoPose2DConfig(ModelConfig):
     """Section ``model`` of EvoPose2D.
 
     Attributes:
-        genotype: seven blocks of [kernel, repeats, channels / 8, stride].
+        genotype: seven blocks of [kernel, repeats, channels / 8, stride], or with [..., expansion, squeeze] as
+            ``network_spec`` takes them.
         compound_scaling: scale depth and width with the input shape, as published.
         head_blocks: transposed convolutions that double the resolution.
         head_channels: channels of each of them.
@@ -60,9 +63,15 @@ class EvoPose2D(Architecture[EvoPose2DConfig]):
     def check(self, model: EvoPose2DConfig) -> None:
         """Check the genotype, and that the head does not go beyond the input's resolution."""
         try:
-            genotype = Genotype.from_lists(model.genotype)
+            genotype = Genotype.from_lists([block[:_GENES] for block in model.genotype])
         except ValueError as error:
             raise ConfigError(f"model.genotype: {error}") from None
+        for number, block in enumerate(model.genotype, start=1):
+            if len(block) not in (_GENES, _GENES + 2) or min(block[_GENES:], default=1) < 1:
+                raise ConfigError(
+                    f"model.genotype: block {number}: got {block}, must be kernel, repeats, channels / 8 and stride, "
+                    "with expansion and squeeze after them or without, each at least 1"
+                )
         halvings = 1 + genotype.strided
         if model.head_blocks > halvings:
             raise ConfigError(
@@ -91,11 +100,13 @@ class EvoPose2D(Architecture[EvoPose2DConfig]):
             return None
         head_blocks, head_width = file.head("head_block{}_conv")
         built = [_built_block(number, file) for number in range(1, BLOCKS + 1)]
+        if all(block[_GENES:] == _USUAL[number > 0] for number, block in enumerate(built)):
+            built = [block[:_GENES] for block in built]
         for compound_scaling in (True, False):  # the original always scaled
             size = sum(file.input_shape) / 2 if compound_scaling else BASE_SIZE
             genotype = [
-                [kernel, _unscaled_depth(repeats, size), _unscaled_width(width, size), stride]
-                for kernel, repeats, width, stride in built
+                [kernel, _unscaled_depth(repeats, size), _unscaled_width(width, size), stride, *others]
+                for kernel, repeats, width, stride, *others in built
             ]
             head_channels = 8 * _unscaled_width(head_width, size) if head_blocks else 32
             stem_fits = scaled_width(STEM_CHANNELS, size) == file.channels("stem_conv")
@@ -198,8 +209,8 @@ def _bottleneck(operations: Operations[Features], inputs: Features, block: Block
     return operations.add([features, inputs], f"{name}_add")
 
 
-def _built_block(number: int, file: WeightFile) -> tuple[int, int, int, int]:
-    """Return kernel, repeats, channels and stride of a block as built, after scaling."""
+def _built_block(number: int, file: WeightFile) -> tuple[int, ...]:
+    """Return kernel, repeats, channels, stride, expansion and squeeze of a block as built, after scaling."""
     first = f"block{number}a"
     kernel = file.kernel(f"{first}_dwconv")[0]
     stride = file.stride(f"{first}_dwconv")
@@ -207,7 +218,20 @@ def _built_block(number: int, file: WeightFile) -> tuple[int, int, int, int]:
         raise WeightsError(
             f"{file.path}: does not tell the strides of its blocks, which leave no trace in shapes; name the network"
         )
-    return kernel, file.count(rf"block{number}[a-z]_dwconv"), file.channels(f"{first}_project_conv"), stride
+    repeats, channels = file.count(rf"block{number}[a-z]_dwconv"), file.channels(f"{first}_project_conv")
+    return kernel, repeats, channels, stride, *_expansion_and_squeeze(number, repeats, file)
+
+
+def _expansion_and_squeeze(number: int, repeats: int, file: WeightFile) -> tuple[int, int]:
+    """Return the two, as usual where that fits the shapes of all repeats, else the smallest that do; 0: none."""
+    names = [f"block{number}{chr(ord('a') + repeat)}" for repeat in range(repeats)]
+    expands = f"{names[0]}_expand_conv" in file.shapes
+    width = file.kernel(f"{names[0]}_dwconv")[2]
+    expansion = width // file.kernel(f"{names[0]}_expand_conv")[2] if expands else 1
+    squeezed = [(file.kernel(f"{name}_dwconv")[2] // expansion, file.channels(f"{name}_se_reduce")) for name in names]
+    tried = (_USUAL[number > 1][1], *range(1, squeezed[0][0] + 1))
+    fitting = (each for each in tried if all(max(1, channels // each) == kept for channels, kept in squeezed))
+    return expansion, next(fitting, 0)
 
 
 def _unscaled_depth(repeats: int, size: float) -> int:
