@@ -63,7 +63,7 @@ def preserve_function(
     sources = channel_sources(known.network, network, readings(known.network, parent_weights, known.read))
     weights = {name: dict(layer) for name, layer in initial.items()}
     for convolution in network.convolutions:
-        if convolution.name in known.read:
+        if _reads_the_same(convolution, known.network, network):
             _transfer(convolution, known, weights, sources)
     _silence_new_repeats(child, known, weights)
     _soften_gained_skips(parent, child, network, weights)
@@ -77,6 +77,15 @@ def preserve_function(
 
     walk(child, weights, recentre)
     return weights
+
+
+def _reads_the_same(convolution: Convolution, parent: Recording, child: Recording) -> bool:
+    """Return whether the parent has a child's convolution, and on channels that skip connections tie to the child's."""
+    before = next((each.reads for each in parent.convolutions if each.name == convolution.name), None)
+    now = convolution.reads
+    if before is None or before == now:
+        return before == now
+    return child.streams.get(before) == child.streams[now] or parent.streams.get(now) == parent.streams[before]
 
 
 def _known(spec: NetworkSpec, weights: LayerArrays) -> _Parent:
