@@ -145,11 +145,35 @@ def test_every_setting_is_a_json_value(tmp_path):
     assert identity["evolve.ancestor"] == params.evolve.ancestor
 
 
-def test_a_search_from_before_there_were_common_random_numbers_is_resumed_with_seeds_of_their_own(tmp_path, path):
-    start(tmp_path, path, "evolve.random_numbers=individual")
-    assert "evolve.random_numbers" not in read_identity(path)["settings"]
-    with pytest.raises(ConfigError, match=r"evolve.random_numbers absent -> common"):
-        start(tmp_path, path)
+@pytest.fixture
+def earlier(tmp_path, path):
+    """A search that was started before these keys were there, and while train.shuffle_buffer was."""
+    start(tmp_path, path, "evolve.random_numbers=individual", "evolve.controls=false", "evolve.screening=1")
+    stored = json.loads(path.read_text())
+    added = ("dataset.format", "dataset.category", "dataset.box_from", "dataset.split", "evolve.random_numbers")
+    kept = {
+        key: value
+        for key, value in stored["settings"].items()
+        if not key.startswith(
+            (*added, *(f"evolve.{name}" for name in ("controls", "accumulation", "mutations", "screening")))
+        )
+    }
+    stored["settings"] = kept | {"train.shuffle_buffer": 1024, "model.variant": None}
+    path.write_text(json.dumps(stored))
+
+
+@pytest.mark.usefixtures("earlier")
+def test_a_search_of_an_earlier_version_is_resumed_as_that_version_ran_it(tmp_path, path):
+    start(tmp_path, path, "evolve.random_numbers=individual", "evolve.controls=false", "evolve.screening=1")
+    assert read_identity(path)["settings"]["evolve.random_numbers"] == "individual"
+
+
+@pytest.mark.usefixtures("earlier")
+def test_what_an_earlier_version_did_otherwise_is_named(tmp_path, path):
+    changes = r"settings: evolve\.controls false -> true, evolve\.random_numbers individual -> common, "
+    changes += r"evolve\.screening 1 -> 16;"
+    with pytest.raises(ConfigError, match=changes):
+        start(tmp_path, path, "evolve.controls=true")
 
 
 def test_a_search_from_before_its_threads_were_told_is_resumed_and_tells_them_from_then_on(tmp_path, path):
@@ -171,6 +195,5 @@ def test_other_finals_are_welcome_and_told(tmp_path, path, override):
 
 def test_controls_cannot_come_later(tmp_path, path):
     start(tmp_path, path)
-    assert "evolve.controls" not in read_identity(path)["settings"]  # as in searches from before there were any
-    with pytest.raises(ConfigError, match=r"evolve\.controls absent -> true"):
+    with pytest.raises(ConfigError, match=r"evolve\.controls false -> true"):
         start(tmp_path, path, "evolve.controls=true")

@@ -47,6 +47,21 @@ _FREE = (
 )
 # Of what comes after the search.
 _FINALS = frozenset({"evolve.finalists", "evolve.final_epochs", "evolve.final_seeds"})
+# Keys that earlier versions did not have, and what they did without them.
+_BEFORE: Mapping[str, Any] = {
+    "dataset.format": None,
+    "dataset.category": None,
+    "dataset.box_from": "annotations",
+    "dataset.split.val": 0.2,  # they refused a folder without val split
+    "dataset.split.seed": 0,
+    "evolve.random_numbers": "individual",
+    "evolve.controls": False,
+    "evolve.accumulation": 1,
+    "evolve.mutations": 1,
+    "evolve.screening": 1,
+}
+# Keys that earlier versions stored and that nothing obeys any longer.
+_DROPPED = frozenset({"train.shuffle_buffer"})
 # What earlier versions did not store, and took from the machine.
 _NOT_TOLD_BEFORE = frozenset({"evolve.threads"})
 _SECTIONS = ("dataset", "write_tfrecords", "model", "evolve")
@@ -78,19 +93,9 @@ def search_identity(
     if params.evolve.stopping == "none":
         # As in searches from before there was any.
         kept = {key: value for key, value in kept.items() if not key.startswith("evolve.stopping")}
-    if params.evolve.random_numbers == "individual":
-        del kept["evolve.random_numbers"]
-    if params.evolve.screening == 1:
-        del kept["evolve.screening"]
-    if params.evolve.mutations == 1:
-        del kept["evolve.mutations"]
-    if not params.evolve.controls:
-        del kept["evolve.controls"]
     del kept["evolve.initial_weights"]
     if initial is not None:  # the file, not its name
         kept["evolve.initial_weights"] = initial.identity
-    if params.evolve.accumulation == 1:
-        del kept["evolve.accumulation"]
     return kept | data_identity(params, records)
 
 
@@ -158,8 +163,9 @@ def _new_identity() -> dict[str, Any]:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    # Earlier versions wrote the key, which networks with a genotype do not have, as null.
-    old = {key: value for key, value in old.items() if key != "model.variant" or value is not None}
+    # Earlier versions wrote model.variant, which networks with a genotype do not have, as null.
+    gone = {*_DROPPED, *(["model.variant"] if old.get("model.variant") is None else [])}
+    old = {key: value for key, value in (_BEFORE | old).items() if key not in gone}
     untold = {key for key in _NOT_TOLD_BEFORE if key not in old}
     differing = [
         key for key in sorted({*old, *new} - untold - _FINALS) if old.get(key, _ABSENT) != new.get(key, _ABSENT)
