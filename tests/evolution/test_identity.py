@@ -148,7 +148,7 @@ def test_every_setting_is_a_json_value(tmp_path):
 @pytest.fixture
 def earlier(tmp_path, path):
     """A search that was started before these keys were there, and while train.shuffle_buffer was."""
-    start(tmp_path, path, "evolve.random_numbers=individual", "evolve.controls=false", "evolve.screening=1")
+    start(tmp_path, path, "evolve.random_numbers=individual", "evolve.controls=false")
     stored = json.loads(path.read_text())
     added = ("dataset.format", "dataset.category", "dataset.box_from", "dataset.split", "evolve.random_numbers")
     kept = {
@@ -164,14 +164,13 @@ def earlier(tmp_path, path):
 
 @pytest.mark.usefixtures("earlier")
 def test_a_search_of_an_earlier_version_is_resumed_as_that_version_ran_it(tmp_path, path):
-    start(tmp_path, path, "evolve.random_numbers=individual", "evolve.controls=false", "evolve.screening=1")
+    start(tmp_path, path, "evolve.random_numbers=individual", "evolve.controls=false")
     assert read_identity(path)["settings"]["evolve.random_numbers"] == "individual"
 
 
 @pytest.mark.usefixtures("earlier")
 def test_what_an_earlier_version_did_otherwise_is_named(tmp_path, path):
-    changes = r"settings: evolve\.controls false -> true, evolve\.random_numbers individual -> common, "
-    changes += r"evolve\.screening 1 -> 16;"
+    changes = r"settings: evolve\.controls false -> true, evolve\.random_numbers individual -> common;"
     with pytest.raises(ConfigError, match=changes):
         start(tmp_path, path, "evolve.controls=true")
 
