@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.verdict import Verdict
 from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.networks.architecture import ModelConfig
-from evopose2d.networks.registry import read_model
+from evopose2d.networks.registry import find_architecture, read_model
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,16 @@ class SearchArchive:
 
         Args:
             genotype: of the individual.
-            now: section ``model`` as it is now, for keys that the search's version did not have yet.
+            now: section ``model`` as it is now, for keys that the search's version did not have yet. Those that it
+                had and that are no more are passed over.
         """
-        searched = {
+        section = {
             key.removeprefix("model."): value for key, value in self.settings.items() if key.startswith("model.")
         }
-        others = asdict(now) if now.architecture == searched.get("architecture", now.architecture) else {}
+        architecture = section.get("architecture", now.architecture)
+        known = {item.name for item in fields(find_architecture(architecture).config)}
+        searched = {key: value for key, value in section.items() if key in known}
+        others = asdict(now) if now.architecture == architecture else {}
         return read_model({**others, **searched, **genotype.model_settings})
 
 
