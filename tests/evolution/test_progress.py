@@ -88,7 +88,7 @@ def test_where_there_is_no_terminal_a_line_comes_every_half_minute(individuals, 
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     status = Status(individuals, {4: 12.0}, total=9, elapsed=95.0, remaining=400.0)
-    with caplog.at_level(logging.INFO), live_table(Console(file=io.StringIO())) as show:
+    with caplog.at_level(logging.INFO, "evopose2d"), live_table(Console(file=io.StringIO())) as show:
         for _ in range(70):
             now[0] += 1
             show(status)

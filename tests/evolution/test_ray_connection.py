@@ -41,7 +41,7 @@ def test_a_full_disk_is_told_where_it_is_full_alone(tmp_path, monkeypatch, free,
 def test_a_cluster_without_authentication_is_warned_of(monkeypatch, caplog, environment, warned):
     raylet = SimpleNamespace(info={"name": "raylet"}, environ=lambda: environment)
     monkeypatch.setattr(psutil, "process_iter", lambda names: [SimpleNamespace(info={"name": "sh"}), raylet])
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "evopose2d"):
         _warn_without_authentication()
     assert ("runs without authentication" in caplog.text) == warned
 

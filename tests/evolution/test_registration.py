@@ -16,6 +16,7 @@ from evopose2d.evolution.finished_network import FinishedNetwork
 from evopose2d.evolution.registration import RegistrationRequest
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.networks.build import build_network
+from evopose2d.tracking.connection import TrackingError
 from evopose2d.tracking.models import Champion
 from evopose2d.tracking.search_runs import SearchRuns
 from evopose2d.weights import save_weights
@@ -57,7 +58,7 @@ def test_a_champion_is_registered_once_and_can_be_loaded(request_of_search):
 def test_a_registration_that_was_broken_off_goes_on_with_the_model_that_was_logged(request_of_search, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(MlflowClient, "create_model_version", lambda *_, **__: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(TrackingError, match="ZeroDivisionError"):
             registration.run(request_of_search)
     assert versions(request_of_search) == []
     registration.run(request_of_search)

@@ -299,7 +299,7 @@ def test_a_search_without_unseen_neighbours_ends_cleanly(tmp_path, caplog):
     ancestor = "[[3,1,1,2],[3,1,1,2],[3,1,1,1],[3,1,1,1],[3,1,1,1],[3,1,1,2],[3,1,1,1]]"
     narrow = ("evolve.space.kernels=[3]", "evolve.space.repeats=[1,1]", "evolve.space.stride_blocks=1")
     params = make_params(tmp_path, f"evolve.ancestor={ancestor}", *narrow)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "evopose2d"):
         rows = run(params)
     assert len(rows) == len(population(params)) == 2
     assert "the search ends after 2 individuals" in caplog.text

@@ -92,7 +92,7 @@ def test_a_damaged_result_counts_as_absent_and_is_kept_beside(store, trained, da
     path = store.folder(7) / "result.json"
     damaged = damage(path.read_text())
     path.write_text(damaged)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "evopose2d"):
         assert store.read_result(7) is None
     assert str(path) in caplog.text
     assert not path.exists()

@@ -74,7 +74,10 @@ def test_what_a_tracker_raises_is_logged(finished, tmp_path, caplog):
         def finished(self, result, folder):
             raise ValueError("out of order")
 
-    with caplog.at_level(logging.WARNING), BackgroundTracking(Broken(tmp_path / "tracked"), finished) as tracking:
+    with (
+        caplog.at_level(logging.WARNING, "evopose2d"),
+        BackgroundTracking(Broken(tmp_path / "tracked"), finished) as tracking,
+    ):
         tracking.finished(finished.read_result(0))
     assert "tracking individual 0 failed, the search goes on: ValueError('out of order')" in caplog.text
 

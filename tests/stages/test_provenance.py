@@ -85,7 +85,7 @@ def test_the_dataset_is_named_by_what_its_folder_holds(folder: Path, project_roo
 )
 def test_a_damaged_lock_costs_one_warning(folder: Path, caplog: pytest.LogCaptureFixture, content: str):
     (folder / "dvc.lock").write_text(content)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "evopose2d"):
         assert dvc_digests(("data/coco",)) == {}
     (record,) = caplog.records
     assert record.getMessage().startswith("dvc.lock: not readable")

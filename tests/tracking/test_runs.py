@@ -112,7 +112,7 @@ def test_server_that_goes_away_before_the_end_costs_a_warning(config: TrackingCo
     def refuse(*_: object) -> None:
         raise MlflowException("the server is away")
 
-    with caplog.at_level(logging.WARNING), tracked_run(config, "train", tags={}) as run:
+    with caplog.at_level(logging.WARNING, "evopose2d"), tracked_run(config, "train", tags={}) as run:
         run.log_metrics({"loss": 2.0})
         monkeypatch.setattr(mlflow.tracking.fluent.MlflowClient, "set_terminated", refuse)
     assert "the server is away" in caplog.text
@@ -121,7 +121,7 @@ def test_server_that_goes_away_before_the_end_costs_a_warning(config: TrackingCo
 def test_server_that_does_not_answer_costs_a_warning(config: TrackingConfig, monkeypatch, caplog):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     absent = TrackingConfig(uri="http://user:secret@127.0.0.1:9", experiment="tests", log_model=False)
-    with caplog.at_level(logging.WARNING), tracked_run(absent, "train", tags={}) as run:
+    with caplog.at_level(logging.WARNING, "evopose2d"), tracked_run(absent, "train", tags={}) as run:
         run.log_metrics({"loss": 1.0})
     assert run.run_id is None
     assert "not tracked" in caplog.text
@@ -142,7 +142,7 @@ def test_an_artifact_store_without_its_client_costs_warnings(without_boto3: Trac
     for file in files:
         file.write_text("content")
     network = keras.Sequential([keras.Input((4,), name="images"), keras.layers.Dense(1)])
-    with caplog.at_level(logging.WARNING), tracked_run(without_boto3, "train", tags={}) as run:
+    with caplog.at_level(logging.WARNING, "evopose2d"), tracked_run(without_boto3, "train", tags={}) as run:
         run.log_files(files)
         run.log_model(network)
         run.log_metrics({"loss": 2.0})
@@ -161,7 +161,7 @@ def test_a_server_that_hangs_is_waited_for_once(config: TrackingConfig, monkeypa
         asked.append(1)
         raise TimeoutError
 
-    with caplog.at_level(logging.WARNING), tracked_run(config, "train", tags={}) as run:
+    with caplog.at_level(logging.WARNING, "evopose2d"), tracked_run(config, "train", tags={}) as run:
         monkeypatch.setattr(mlflow, "log_metrics", hang)
         for step in range(3):
             run.log_metrics({"loss": 2.0}, step=step)

@@ -49,7 +49,7 @@ _Representer.add_representer(
 def set_values(path: Path, values: Mapping[str, Any]) -> list[Change]:
     """Set keys of a settings file; the file is checked before it replaces the old one.
 
-    Where ``model.architecture`` is set, keys that only others have become null.
+    Where ``model.architecture`` is set, keys that only others have become null, or go where no comment explains them.
 
     Args:
         path: the settings file, such as ``params.yaml``.
@@ -63,8 +63,11 @@ def set_values(path: Path, values: Mapping[str, Any]) -> list[Change]:
     """
     yaml = _yaml()
     tree = _read(yaml, path)
-    values = {**values, **_cleared(tree, values)}
+    cleared = _cleared(tree, values)
+    values = {**values, **cleared}
     changes = [change for key, value in values.items() if (change := _set(tree, key, value, path)) is not None]
+    for key in cleared:
+        _remove_unexplained(tree["model"], key.removeprefix("model."))
     if changes:
         text = io.StringIO()
         yaml.dump(tree, text)
@@ -103,6 +106,12 @@ def _cleared(tree: CommentedMap, values: Mapping[str, Any]) -> dict[str, None]:
     return {f"model.{key}": None for key in section if key in keys_of_others(architecture)}
 
 
+def _remove_unexplained(section: CommentedMap, name: str) -> None:
+    """Remove a key that has no comment: such as ``set_values`` inserted for an architecture that is no longer set."""
+    if name in section and name not in section.ca.items:
+        del section[name]
+
+
 def _set(tree: CommentedMap, key: str, value: Any, path: Path) -> Change | None:  # noqa: ANN401 - any YAML value
     *sections, name = key.split(".")
     section: Any = tree
@@ -111,7 +120,7 @@ def _set(tree: CommentedMap, key: str, value: Any, path: Path) -> Change | None:
         if not isinstance(section, CommentedMap):
             raise ConfigError(f"{path}: missing section {'.'.join(sections)}")
     old = _plain(section.get(name))
-    if name in section and old == value:
+    if old == value:  # a key that is not there is null
         return None
     held = section.get(name)
     if isinstance(held, CommentedSeq) and isinstance(value, list) and len(held) == len(value):

@@ -165,7 +165,7 @@ def _new_identity() -> dict[str, Any]:
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     # Earlier versions wrote model.variant, which networks with a genotype do not have, as null.
     gone = {*_DROPPED, *(["model.variant"] if old.get("model.variant") is None else [])}
-    old = {key: value for key, value in (_BEFORE | old).items() if key not in gone}
+    old = {key: value for key, value in {**_BEFORE, **old}.items() if key not in gone}
     untold = {key for key in _NOT_TOLD_BEFORE if key not in old}
     differing = [
         key for key in sorted({*old, *new} - untold - _FINALS) if old.get(key, _ABSENT) != new.get(key, _ABSENT)

@@ -77,7 +77,7 @@ def test_missing_images_are_counted_and_found_when_they_come(prepare, own_folder
     image = source / "train2017" / "000000000002.jpg"
     contents = image.read_bytes()
     image.unlink()
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "evopose2d"):
         assert prepare(source).splits[0].missing_images == 1
     assert "1 of 3 images are missing" in caplog.text
     make.write(image, contents)
