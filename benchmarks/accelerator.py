@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.train_step import step_process
 from benchmarks.training_process import PROJECT
-from evopose2d.config.catalogue import settings_of
+from evopose2d.config.catalogue import network_overrides
 from evopose2d.errors import TrainingError
 from evopose2d.hardware import Hardware, memory_environment
 from evopose2d.progress import duration
@@ -168,11 +168,9 @@ class AcceleratorBenchmark:
         return self._timed(self._overrides(settings, batch), {})
 
     def _overrides(self, settings: Row, batch: int) -> list[str]:
-        published = settings_of(settings["network"])
-        model = [f"{key}={json.dumps(value)}" for key, value in published.items() if key.startswith("model.")]
         accelerator = {"device": self._extent.device, "precision": settings["precision"], "xla": settings["xla"]}
         chosen = [f"accelerator.{key}={value}" for key, value in accelerator.items()]
-        return [*model, f"train.batch_size={batch}", "train.accumulation=1", *chosen]
+        return [*network_overrides(settings["network"]), f"train.batch_size={batch}", "train.accumulation=1", *chosen]
 
     def _timed(self, overrides: Sequence[str], environment: dict[str, str]) -> Row:
         with step_process(PROJECT, self._params_file, overrides, environment) as trainer:

@@ -96,11 +96,9 @@ def _start_from(network: str) -> list[str]:
     """Give the settings of a search whose ancestor is a published network."""
     if not network:
         return []
-    from evopose2d.config.catalogue import settings_of
+    from evopose2d.config.catalogue import network_overrides, settings_of
 
-    published = settings_of(network)
-    model = [f"{key}={json.dumps(value)}" for key, value in published.items() if key.startswith("model.")]
-    return [*model, f"evolve.ancestor={json.dumps(published['model.genotype'])}"]
+    return [*network_overrides(network), f"evolve.ancestor={json.dumps(settings_of(network)['model.genotype'])}"]
 
 
 def _really(settings: "Params", *, children: int, images: int, rounds: int, out: Path | None, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """``python -m benchmarks train-step``, ``evaluate`` and ``accelerator``."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -28,10 +27,9 @@ def train_step(
 ) -> None:
     """Measure the training step beside the original's: its speed, the time to the second step, memory."""
     from benchmarks.train_step import measure
-    from evopose2d.config.catalogue import settings_of
+    from evopose2d.config.catalogue import network_overrides
 
-    published = settings_of(network) if network else {}
-    chosen = [f"{key}={json.dumps(value)}" for key, value in published.items() if key.startswith("model.")]
+    chosen = network_overrides(network) if network else []
     chosen += [f"train.batch_size={batch_size}", *(overrides or ())]
     settings = load_settings(params, chosen, "")
     speeds = measure(

@@ -8,7 +8,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from evopose2d.config.catalogue import settings_of
+from evopose2d.config.catalogue import network_overrides, settings_of
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.stages import download, train, validate, write_tfrecords
@@ -34,7 +34,7 @@ _TINY = (
 
 def _params(project_root: Path, name: str) -> Params:
     settings = [f"{key}={json.dumps(value)}" for key, value in settings_of(name).items()]
-    return load_params(project_root / "params.yaml", [*settings, *_TINY])
+    return load_params(project_root / "params.yaml", [*settings, *network_overrides(name), *_TINY])
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ under ``variants`` changes that may be added to its name (``evopose2d_s_f32_imag
 
 import difflib
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -15,7 +16,7 @@ import yaml
 
 from evopose2d.errors import ConfigError
 from evopose2d.networks.architecture import ModelConfig
-from evopose2d.networks.registry import read_model
+from evopose2d.networks.registry import keys_of_others, read_model
 
 _FOLDER = "published"
 _SECTIONS = ("model", "train", "evolve", "accelerator")
@@ -91,6 +92,19 @@ def settings_of(name: str) -> dict[str, Any]:
     for variant in chosen:
         settings |= configuration.variants[variant]
     return settings
+
+
+def network_overrides(name: str) -> list[str]:
+    """Return section ``model`` of a published configuration as overrides of any settings file.
+
+    Keys that only other architectures have are null: the file may set them.
+
+    Raises:
+        ConfigError: as ``settings_of``.
+    """
+    settings = {key: value for key, value in settings_of(name).items() if key.startswith("model.")}
+    others = {f"model.{key}": None for key in sorted(keys_of_others(settings["model.architecture"]))}
+    return [f"{key}={json.dumps(value)}" for key, value in {**settings, **others}.items()]
 
 
 def _read(name: str, text: str) -> Published:
