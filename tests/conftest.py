@@ -49,7 +49,11 @@ def _mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mlflow_uri(_mlflow_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Address of an empty MLflow database in the test's folder, which becomes the working directory."""
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    from mlflow.tracking import fluent
+
+    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(fluent, "_active_experiment_id", None)  # of another test's database
     monkeypatch.chdir(tmp_path)
     shutil.copy(_mlflow_template, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path / 'mlflow.db'}"

@@ -18,6 +18,8 @@ _SETTINGS = [
     "evolve.generations=1",
     "evolve.children=1",
     "evolve.parents=1",
+    "evolve.controls=false",
+    "evolve.finalists=0",
     "evolve.ancestor_epochs=1",
     "evolve.batch_size=8",
     "evolve.learning_rate=0.001",
@@ -36,6 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> Pat
     folder = make_project(tmp_path_factory.mktemp("devices"), project_root)
     for stage in ("download", "write-tfrecords"):
         run(folder, "evopose2d", stage)
+    (folder / "dvc.yaml").unlink()  # the data are there, and the folder is no DVC repository
     return folder
 
 

@@ -124,7 +124,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from evopose2d.data.shards import read_info
-from test_loading import training
+from test_loading_processes import training
 batches = iter(training(read_info(Path({folder!r})), range(50)))
 next(batches)
 print("loading", flush=True)
