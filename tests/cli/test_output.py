@@ -25,3 +25,10 @@ def test_names_with_values(capsys):
     assert "0.5" in shown
     show({"AP": 0.5}, title="figures", as_json=True)
     assert json.loads(capsys.readouterr().out) == {"AP": 0.5}
+
+
+def test_brackets_are_text(capsys):
+    show({"install": "evopose2d[jax]"}, title="[Errno 28]", as_json=False)
+    shown = capsys.readouterr().out
+    assert "evopose2d[jax]" in shown
+    assert "[Errno 28]" in shown

@@ -65,7 +65,7 @@ def list_networks(
     else:
         from rich.console import Console
 
-        Console().print(_table(counted))
+        Console(markup=False).print(_table(counted))
 
 
 @networks.command()

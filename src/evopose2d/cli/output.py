@@ -60,7 +60,7 @@ def save(content: Mapping[str, Any] | Sequence[Mapping[str, Any]], file: Path | 
 
 def show(content: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, title: str, as_json: bool) -> None:
     """Print names with values, or rows of equal keys, as a table or as JSON."""
-    console = Console()
+    console = Console(markup=False)  # brackets are text: an extra of a package, a shape
     if as_json:
         console.print_json(json.dumps(content), indent=1)
         return

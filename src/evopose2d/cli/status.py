@@ -44,7 +44,7 @@ def status(
                 found = read_status(root)
                 live.update(render(found, time.time()), refresh=True)
     else:
-        Console().print(render(found, time.time()))
+        Console(markup=False).print(render(found, time.time()))
 
 
 def render(found: "SearchStatus", now: float) -> RenderableType:

@@ -81,7 +81,7 @@ def run(
         initial = find_initial_weights(params)
         check_identity(files.identity_path, search_identity(params, records, initial))
         study = open_study(files.journal_path, sampler)
-        table = stack.enter_context(live_table(Console(stderr=True)))
+        table = stack.enter_context(live_table(Console(stderr=True, markup=False)))
 
         def show(status: Status) -> None:
             table(status)
