@@ -36,6 +36,14 @@ def test_a_lead_beyond_chance_is_found():
     )
 
 
+def test_the_best_of_several_has_to_lead_by_more():
+    """Residuals of +-0.05, and Student's t: 6.314 for one network with 1 degree of freedom, 4.303 for two with 2."""
+    assert verdict({0: [20.0, 22.0], 7: [10.0, 12.2]}).noise == pytest.approx(0.1 * 6.3138, rel=1e-4)
+    squares = 2 * (1 / 30) ** 2 + 4 * (1 / 60) ** 2  # of residuals -1/30, 1/60, 1/60 and their opposites
+    error = (2 * squares / 2 / 2) ** 0.5
+    assert verdict({0: [20.0, 22.0], 7: [10.0, 12.1], 3: [15.0, 17.1]}).noise == pytest.approx(error * 4.3027, rel=1e-4)
+
+
 def test_the_winner_and_the_ancestor_are_compared_at_equal_training():
     lines = verdict({0: [20.0, 22.0], 7: [10.0, 12.1], 3: [15.0, 17.1]}).comparison()
     assert [line.partition(":")[0] for line in lines] == ["individual 7 in the finals", "individual 0 in the finals"]

@@ -154,11 +154,13 @@ def _value(standing: Standing, *, by_ap: bool) -> float:
 
 
 def _noise(groups: Mapping[int, Sequence[IndividualResult]], *, by_ap: bool) -> float | None:
-    """Return what the difference of two networks' means exceeds by chance in one of twenty cases.
+    """Return what the best network's lead over the ancestor exceeds by chance in one of twenty searches.
 
     All networks are trained with the same seeds: a randomised block design, whose blocks are the seeds. What is left
     of the values after the means of networks and seeds is noise; its mean square, of (N - 1)(R - 1) degrees of freedom
-    for N networks and R seeds, gives the standard error of a difference, and Student's t its one-sided 95 % limit.
+    for N networks and R seeds, gives the standard error of a difference, and Student's t its one-sided limit. The
+    winner is the best of N - 1 networks that are compared with the ancestor, so each may exceed the limit in one of
+    20 (N - 1) cases (Bonferroni).
     """
     seeds = set.intersection(*({each.seed for each in trainings} for trainings in groups.values()))
     if len(seeds) < 2:
@@ -173,7 +175,7 @@ def _noise(groups: Mapping[int, Sequence[IndividualResult]], *, by_ap: bool) -> 
     freedom = (networks - 1) * (repeats - 1)
     left = values - values.mean(1, keepdims=True) - values.mean(0, keepdims=True) + values.mean()
     error = math.sqrt(2 * float((left**2).sum()) / freedom / repeats)
-    return error * float(stats.t.ppf(_CONFIDENCE, freedom))
+    return error * float(stats.t.ppf(1 - (1 - _CONFIDENCE) / (len(groups) - 1), freedom))
 
 
 def _seed(result: IndividualResult) -> int:
