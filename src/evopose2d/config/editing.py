@@ -103,7 +103,8 @@ def _cleared(tree: CommentedMap, values: Mapping[str, Any]) -> dict[str, None]:
     architecture, section = values.get("model.architecture"), tree.get("model")
     if architecture is None or not isinstance(section, CommentedMap):
         return {}
-    return {f"model.{key}": None for key in section if key in keys_of_others(architecture)}
+    others = keys_of_others(architecture)  # asks for every installed family
+    return {f"model.{key}": None for key in section if key in others}
 
 
 def _remove_unexplained(section: CommentedMap, name: str) -> None:
