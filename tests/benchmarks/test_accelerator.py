@@ -14,7 +14,7 @@ _TINY = {
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setattr(accelerator, "settings_of", lambda name: _TINY)
+    monkeypatch.setattr(accelerator, "network_overrides", lambda name: [f"{key}={value}" for key, value in _TINY.items()])
 
 
 @pytest.mark.slow

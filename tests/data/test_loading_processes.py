@@ -46,8 +46,16 @@ def training(info, epochs=range(3), processes=2, batch_size=8):
     return TrainingBatches(info, SHAPE, FULL, batch_size, 5, epochs, processes=processes)
 
 
-def loading_processes() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "loading_process" in " ".join(child.cmdline())]
+def all_loading_processes() -> set[psutil.Process]:
+    return {child for child in psutil.Process().children() if "loading_process" in " ".join(child.cmdline())}
+
+
+@pytest.fixture
+def loading_processes():
+    """Those that the test started: what earlier tests of this process left open is theirs."""
+    gc.collect()
+    before = all_loading_processes()
+    return lambda: list(all_loading_processes() - before)
 
 
 def wait_until(true) -> None:
@@ -68,7 +76,7 @@ def test_batches_do_not_depend_on_how_many_processes_load(many, batch_size):
         np.testing.assert_array_equal(others[1], some[1])
 
 
-def test_processes_serve_one_pass_after_the_other_and_end_with_what_they_serve(many):
+def test_processes_serve_one_pass_after_the_other_and_end_with_what_they_serve(many, loading_processes):
     dataset = evaluation_dataset(many, SHAPE, batch_size=16, processes=2)
     expected = list(evaluation_dataset(many, SHAPE, batch_size=16, processes=0))
     serving = set()
@@ -83,7 +91,7 @@ def test_processes_serve_one_pass_after_the_other_and_end_with_what_they_serve(m
     assert loading_processes() == []
 
 
-def test_who_stops_early_leaves_no_process_behind(many):
+def test_who_stops_early_leaves_no_process_behind(many, loading_processes):
     batches = iter(training(many, range(50)))
     next(batches)
     (process,) = loading_processes()
@@ -95,7 +103,7 @@ def test_who_stops_early_leaves_no_process_behind(many):
     wait_until(lambda: not any(one.is_running() for one in everyone))
 
 
-def test_a_process_that_is_killed_is_told_and_takes_the_others_with_it(many):
+def test_a_process_that_is_killed_is_told_and_takes_the_others_with_it(many, loading_processes):
     batches = iter(training(many, range(50)))
     next(batches)
     (process,) = loading_processes()
@@ -107,7 +115,7 @@ def test_a_process_that_is_killed_is_told_and_takes_the_others_with_it(many):
 
 
 @pytest.mark.parametrize("processes", [0, 2])
-def test_damage_is_told_in_one_line(many, processes):
+def test_damage_is_told_in_one_line(many, processes, loading_processes):
     file = many.files[1]
     batches = training(many, range(1), processes=processes)
     content = bytearray(file.read_bytes())

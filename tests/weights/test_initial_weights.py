@@ -24,6 +24,10 @@ def _small(name: str):
     return replace(published()[name].model, input_shape=[64, 64], compound_scaling=False, head_channels=8)
 
 
+def _simple_baseline():
+    return replace(published()["simple_baseline_resnet50"].model, input_shape=[32, 32], head_channels=8)
+
+
 def test_efficientnet_goes_whole_into_its_own_genotype(efficientnet, caplog):
     theirs, path = efficientnet
     network = build_network(_ANCESTOR, 5, seed=0)
@@ -58,8 +62,7 @@ def test_other_genotype_takes_what_overlaps_and_the_rest_stays(efficientnet):
 
 
 def test_resnet_goes_into_simple_baseline(tmp_path):
-    model = _small("simple_baseline_resnet50")
-    model = replace(model, input_shape=[32, 32], compound_scaling=None)
+    model = _simple_baseline()
     theirs = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(32, 32, 3))
     randomise(theirs, 1)
     write_keras_2(tmp_path / "resnet.h5", keras_arrays(theirs))
@@ -96,8 +99,7 @@ def test_weight_file_of_the_same_network_must_fit(tmp_path):
 
 
 def test_weights_that_are_named_with_their_digest_are_taken_alone(tmp_path):
-    model = _small("simple_baseline_resnet50")
-    model = replace(model, input_shape=[32, 32], compound_scaling=None)
+    model = _simple_baseline()
     resnet = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(32, 32, 3))
     write_keras_2(tmp_path / "resnet.h5", keras_arrays(resnet))
     network = build_network(model, 5, seed=0)
