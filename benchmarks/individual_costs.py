@@ -14,8 +14,8 @@ from benchmarks.stamps import (
     TRACKING,
     WorkerStamps,
 )
-from evopose2d.evolution.individual import BUILT, INITIALISED, STEP
-from evopose2d.evolution.spec import IndividualResult
+from evopose2d.evolution.individuals.spec import IndividualResult
+from evopose2d.evolution.working.individual import BUILT, INITIALISED, STEP
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import DataError
 from evopose2d.evolution import search, tracked
-from evopose2d.evolution.configuration import individual_params
-from evopose2d.evolution.engine import Engine, Trainer
-from evopose2d.evolution.recorder import SearchRecorder
-from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.worker import worker_environment
-from evopose2d.evolution.workers import ray_workers
+from evopose2d.evolution.individuals.configuration import individual_params
+from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.tracking.recorder import SearchRecorder
+from evopose2d.evolution.working.engine import Engine, Trainer
+from evopose2d.evolution.working.worker import worker_environment
+from evopose2d.evolution.working.workers import ray_workers
 from evopose2d.genotype import Genotype
 from evopose2d.stages import download, write_tfrecords
 

@@ -16,16 +16,16 @@ import psutil
 
 from benchmarks.simulated_training import SimulatedTraining
 from evopose2d.config.schema import Params
-from evopose2d.evolution.configuration import evolution_sampler
 from evopose2d.evolution.driver import Driver
-from evopose2d.evolution.engine import Lost, MachineState, ParentWeights, Trained
-from evopose2d.evolution.journal import open_study, study_in_memory
+from evopose2d.evolution.individuals.configuration import evolution_sampler
+from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.results.journal import open_study, study_in_memory
 from evopose2d.evolution.sampler import Individual
 from evopose2d.evolution.session import Session
 from evopose2d.evolution.signals import StopRequest
-from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
-from evopose2d.evolution.store import SearchStore
-from evopose2d.evolution.tracker import BackgroundTracking
+from evopose2d.evolution.tracking.tracker import BackgroundTracking
+from evopose2d.evolution.working.engine import Lost, MachineState, ParentWeights, Trained
 from evopose2d.keypoints import COCO_PERSON
 
 logger = logging.getLogger(__name__)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from evopose2d.config.schema import Params
-from evopose2d.evolution.configuration import network_size
-from evopose2d.evolution.early_stopping import exceeds
-from evopose2d.evolution.spec import IndividualResult, IndividualSpec
+from evopose2d.evolution.individuals.configuration import network_size
+from evopose2d.evolution.individuals.early_stopping import exceeds
+from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
 from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
 from evopose2d.training.result import EpochResult

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evopose2d.config.schema import Params
-from evopose2d.evolution.engine import Engine, Lost, MachineState, ParentWeights, Trained
-from evopose2d.evolution.individual import STEP, train_individual
-from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
-from evopose2d.evolution.store import SearchStore
-from evopose2d.evolution.tracker import Tracker
+from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.tracking.tracker import Tracker
+from evopose2d.evolution.working.engine import Engine, Lost, MachineState, ParentWeights, Trained
+from evopose2d.evolution.working.individual import STEP, train_individual
 from evopose2d.files import write_json
 from evopose2d.importing import import_large
 
@@ -27,7 +27,12 @@ DISPATCHED, COLLECTED, STORED, WRITTEN, SETTLED = "dispatched", "collected", "st
 TRACKING, TRACKED = "tracking", "tracked"
 
 # What training imports after TensorFlow.
-_IMPORTS = ("evopose2d.inheritance", "evopose2d.stages.train", "evopose2d.training.loop", "evopose2d.evolution.memory")
+_IMPORTS = (
+    "evopose2d.inheritance",
+    "evopose2d.stages.train",
+    "evopose2d.training.loop",
+    "evopose2d.evolution.working.memory",
+)
 
 Stamps = list[tuple[str, float]]
 """Events of an individual with their times in seconds, in order."""

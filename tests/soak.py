@@ -26,8 +26,8 @@ from search_doubles import FileTracker, InlineEngine, make_params, population
 
 from evopose2d.errors import ConfigError
 from evopose2d.evolution import search
-from evopose2d.evolution.scratch import search_key
-from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.working.scratch import search_key
 
 DRIVER = Path(__file__).parent / "evolution/fault_driver.py"
 MARK = "SOAK"

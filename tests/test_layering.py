@@ -29,6 +29,7 @@ _ROWS = (
     ("benchmarks",),
     ("cli",),
 )
+_ROOMS_OF_THE_SEARCH = ("sampler", "individuals", "working", "results", "tracking")
 _RANK = {room: rank for rank, rooms in enumerate(_ROWS) for room in rooms}
 _KERAS = {"tensorflow", "keras", "jax"}
 _NEVER = {
@@ -87,6 +88,18 @@ def test_imports_go_up_the_rows(project_root: Path):
             parts = name.split(".")
             if parts[0] == "evopose2d" and len(parts) > 1 and parts[1] in _RANK and parts[1] != room:
                 assert _RANK[parts[1]] < _RANK[room], f"{path}: imports {name}"
+
+
+def test_the_rooms_of_the_search_import_one_way(project_root: Path):
+    rank = {room: number for number, room in enumerate(_ROOMS_OF_THE_SEARCH)}
+    search = project_root / "src" / "evopose2d" / "evolution"
+    for path in sorted(search.rglob("*.py")):
+        room = path.relative_to(search).parts[0]
+        for name in _imports(path):
+            parts = name.split(".")
+            if room in rank and parts[:2] == ["evopose2d", "evolution"] and len(parts) > 2:
+                assert parts[2] in rank, f"{path}: imports {name}"
+                assert rank[parts[2]] <= rank[room], f"{path}: imports {name}"
 
 
 def test_rooms_keep_out_what_is_not_theirs(project_root: Path):

@@ -14,7 +14,9 @@ _TINY = {
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setattr(accelerator, "network_overrides", lambda name: [f"{key}={value}" for key, value in _TINY.items()])
+    monkeypatch.setattr(
+        accelerator, "network_overrides", lambda name: [f"{key}={value}" for key, value in _TINY.items()]
+    )
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from benchmarks import search_costs
 from evopose2d.config.loading import load_params
 from evopose2d.errors import DataError, TrainingError
-from evopose2d.evolution.spec import IndividualResult
+from evopose2d.evolution.individuals.spec import IndividualResult
 from evopose2d.genotype import Genotype
 from evopose2d.training.result import EpochResult
 

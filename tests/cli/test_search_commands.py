@@ -17,9 +17,9 @@ from evopose2d.config.loading import load_params
 from evopose2d.config.pinned import pin
 from evopose2d.errors import ConfigError, DataError, SearchError
 from evopose2d.evolution import search
-from evopose2d.evolution.archive import read_search
-from evopose2d.evolution.finished_network import finished_network
-from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.results.archive import read_search
+from evopose2d.evolution.results.finished_network import finished_network
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.networks.build import build_network
 from evopose2d.stages.pose_model import load_pose_model

@@ -5,8 +5,8 @@ from typer.testing import CliRunner
 
 from evopose2d.cli.app import app
 from evopose2d.cli.status import render
-from evopose2d.evolution.engine import MachineState
-from evopose2d.evolution.status_file import RecentFailure, RunningIndividual, SearchStatus
+from evopose2d.evolution.results.status_file import RecentFailure, RunningIndividual, SearchStatus
+from evopose2d.evolution.working.engine import MachineState
 from evopose2d.files import write_json
 
 FOUND = SearchStatus(

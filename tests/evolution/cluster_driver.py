@@ -7,9 +7,9 @@ from pathlib import Path
 from ray.cluster_utils import Cluster
 from search_doubles import make_params, pretend_to_train
 
-from evopose2d.evolution.engine import Trained
-from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.workers import ray_workers
+from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.working.engine import Trained
+from evopose2d.evolution.working.workers import ray_workers
 from evopose2d.genotype import Genotype
 
 

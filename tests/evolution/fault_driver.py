@@ -16,8 +16,8 @@ from search_doubles import FileTracker, InlineEngine, Trainer, make_params
 
 from evopose2d.errors import EvoPoseError
 from evopose2d.evolution import search
-from evopose2d.evolution.store import SearchStore
-from evopose2d.evolution.workers import ray_workers
+from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.working.workers import ray_workers
 from evopose2d.files import replacing
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from mlflow import MlflowClient
 from search_doubles import InlineEngine, Trainer, make_params
 
-from evopose2d.evolution import records, report, tracked
+from evopose2d.evolution import tracked
+from evopose2d.evolution.results import report
+from evopose2d.evolution.tracking import records
 
 SETTINGS = (
     "evolve.generations=1",

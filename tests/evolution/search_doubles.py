@@ -14,12 +14,12 @@ from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import RecordsInfo, write_info
 from evopose2d.errors import TrainingError
-from evopose2d.evolution.configuration import network_size
-from evopose2d.evolution.engine import Lost, MachineState, ParentWeights, Trained
-from evopose2d.evolution.journal import open_study
+from evopose2d.evolution.individuals.configuration import network_size
+from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.results.journal import open_study
 from evopose2d.evolution.sampler import Individual, Role, read_history
 from evopose2d.evolution.search import evolution_sampler
-from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.working.engine import Lost, MachineState, ParentWeights, Trained
 from evopose2d.fitness import fitness
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.training.result import EpochResult

@@ -10,7 +10,7 @@ from search_doubles import ANCESTOR, InlineEngine, make_params, population, pret
 
 from evopose2d.errors import ConfigError, WeightsError
 from evopose2d.evolution import search
-from evopose2d.evolution.initial_weights import find_initial_weights, is_imagenet
+from evopose2d.evolution.individuals.initial_weights import find_initial_weights, is_imagenet
 from evopose2d.evolution.sampler import Role
 from evopose2d.files import file_sha256
 

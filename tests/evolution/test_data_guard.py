@@ -9,8 +9,8 @@ from search_doubles import InlineEngine, Trainer, make_params, population
 
 from evopose2d.errors import DataError
 from evopose2d.evolution import search
+from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.sampler import State
-from evopose2d.evolution.store import SearchStore
 
 RECORDS = "records/train/train-00000-of-00001.tfrecord"
 FILES = (RECORDS, "records/train/info.json", "coco/annotations/person_keypoints_val2017.json")

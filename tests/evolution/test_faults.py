@@ -15,8 +15,8 @@ from process_marks import kill_marked, listening_addresses, marked
 from search_doubles import FileTracker, InlineEngine, Trainer, make_params, population, trained
 
 from evopose2d.evolution import search
-from evopose2d.evolution.archive import read_search
-from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.results.archive import read_search
 
 pytestmark = pytest.mark.slow
 DRIVER = Path(__file__).parent / "fault_driver.py"

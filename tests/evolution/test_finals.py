@@ -9,11 +9,11 @@ import pytest
 from search_doubles import FileTracker, InlineEngine, Trainer, make_params, population, trained
 
 from evopose2d.evolution import search
-from evopose2d.evolution.archive import read_search
-from evopose2d.evolution.report import final_rows, summary
+from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.results.archive import read_search
+from evopose2d.evolution.results.report import final_rows, summary
+from evopose2d.evolution.results.winner import winners
 from evopose2d.evolution.sampler import Role, State
-from evopose2d.evolution.store import SearchStore
-from evopose2d.evolution.winner import winners
 
 FINALS = ("evolve.finalists=2", "evolve.final_epochs=3", "evolve.final_seeds=2")
 

@@ -7,10 +7,10 @@ import pytest
 from search_doubles import TINY_ANCESTOR, InlineEngine, make_params
 
 from evopose2d.errors import DataError, SearchError
-from evopose2d.evolution.engine import Lost
+from evopose2d.evolution.individuals.spec import IndividualSpec
 from evopose2d.evolution.plan import plan_search
-from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.timing import Timing, time_training
+from evopose2d.evolution.working.engine import Lost
+from evopose2d.evolution.working.timing import Timing, time_training
 from evopose2d.genotype import Genotype
 
 TIMING = Timing(

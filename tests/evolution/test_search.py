@@ -22,13 +22,13 @@ from search_doubles import (
 
 from evopose2d.errors import ConfigError, DataError, Interrupted, SearchError
 from evopose2d.evolution import search
-from evopose2d.evolution.configuration import evolution_sampler
-from evopose2d.evolution.engine import Fault, Lost
-from evopose2d.evolution.journal import open_study
+from evopose2d.evolution.individuals.configuration import evolution_sampler
+from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.lock import driver_lock
+from evopose2d.evolution.results.journal import open_study
 from evopose2d.evolution.sampler import State
-from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.working.engine import Fault, Lost
 from evopose2d.keypoints import COCO_PERSON
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.evolution.searching import ANCESTOR
 
-from evopose2d.evolution.population import Population, SearchSize
+from evopose2d.evolution.results.population import Population, SearchSize
 from evopose2d.evolution.sampler import Individual, Role, State, select
 
 

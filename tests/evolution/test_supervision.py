@@ -8,10 +8,10 @@ from search_doubles import InlineEngine, Trainer, make_params, pretend_to_train,
 
 from evopose2d.errors import Interrupted, SearchError, TimeLimit
 from evopose2d.evolution import search
-from evopose2d.evolution.engine import Fault, Lost, Trained
-from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.status_file import SILENT_SECONDS, StatusFile, Usage, read_status
+from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.results.status_file import SILENT_SECONDS, StatusFile, Usage, read_status
 from evopose2d.evolution.supervision import SupervisedEngine
+from evopose2d.evolution.working.engine import Fault, Lost, Trained
 from evopose2d.genotype import Genotype
 
 

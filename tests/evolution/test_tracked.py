@@ -18,16 +18,17 @@ from mlflow import MlflowClient
 from search_doubles import InlineEngine, Trainer, make_params, trained
 
 from evopose2d.errors import Interrupted, SearchError
-from evopose2d.evolution import champion as champion_module
-from evopose2d.evolution import recorder as recorder_module
-from evopose2d.evolution import records as records_module
-from evopose2d.evolution import registration, tracked
-from evopose2d.evolution import report as report_module
-from evopose2d.evolution.archive import read_search
-from evopose2d.evolution.finished_network import FinishedNetwork
+from evopose2d.evolution import tracked
+from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.lock import driver_lock
-from evopose2d.evolution.recorder import SearchRecorder
-from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.results import report as report_module
+from evopose2d.evolution.results.archive import read_search
+from evopose2d.evolution.results.finished_network import FinishedNetwork
+from evopose2d.evolution.tracking import champion as champion_module
+from evopose2d.evolution.tracking import recorder as recorder_module
+from evopose2d.evolution.tracking import records as records_module
+from evopose2d.evolution.tracking import registration
+from evopose2d.evolution.tracking.recorder import SearchRecorder
 from evopose2d.tracking import TrackingError
 from evopose2d.tracking.connection import connect
 

@@ -5,7 +5,7 @@ import pytest
 from tests.evolution.search_doubles import InlineEngine, make_params, pretend_to_train
 
 from evopose2d.errors import ConfigError, DataError, SearchError, TrainingError
-from evopose2d.evolution.configuration import search_space
+from evopose2d.evolution.individuals.configuration import search_space
 from evopose2d.genotype import describe_mutation
 from evopose2d.quality.agreement import Rule, agreement, rules
 from evopose2d.quality.ranking import rank

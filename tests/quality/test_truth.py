@@ -6,7 +6,7 @@ import pytest
 from tests.evolution.search_doubles import InlineEngine, Trainer, make_params, pretend_to_train
 
 from evopose2d.errors import ConfigError, Interrupted, SearchError
-from evopose2d.evolution.configuration import search_space
+from evopose2d.evolution.individuals.configuration import search_space
 from evopose2d.quality import truth
 from evopose2d.quality.sample import jobs
 from evopose2d.quality.table import read_table

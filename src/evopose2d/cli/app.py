@@ -107,7 +107,7 @@ def inspect_inheritance(
 ) -> None:
     """Measure the loss of a trained individual's children under every inheritance rule, over its own."""
     settings = load_settings(params, overrides, more)
-    from evopose2d.evolution import births
+    from evopose2d.evolution.working import births
 
     parent = births.parent_of_file(settings, weights) if weights else births.parent_of_search(settings, individual)
     import_tensorflow()

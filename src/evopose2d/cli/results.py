@@ -15,8 +15,8 @@ from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError
 
 if TYPE_CHECKING:
-    from evopose2d.evolution.archive import SearchArchive
-    from evopose2d.evolution.spec import IndividualResult
+    from evopose2d.evolution.individuals.spec import IndividualResult
+    from evopose2d.evolution.results.archive import SearchArchive
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ def report(
 ) -> None:
     """Show the population, and write it as CSV, drawings and a summary."""
     settings = load_settings(params, overrides, more)
-    from evopose2d.evolution.archive import read_search
-    from evopose2d.evolution.report import best_rows, final_rows, population_rows, write_report
+    from evopose2d.evolution.results.archive import read_search
+    from evopose2d.evolution.results.report import best_rows, final_rows, population_rows, write_report
 
     archive = read_search(Path(settings.evolve.root))
     rows = population_rows(archive)
@@ -85,8 +85,8 @@ def best(
         option = "--write" if write else "--model"
         raise ConfigError(f"--count: got {count}, must be 1 with {option}; name one with --number")
     from evopose2d.config.editing import set_values
-    from evopose2d.evolution.archive import read_search
-    from evopose2d.evolution.winner import winners
+    from evopose2d.evolution.results.archive import read_search
+    from evopose2d.evolution.results.winner import winners
 
     # What the file holds is what a winner's settings have to replace, whatever the overrides say.
     filed = load_settings(params, None, "")
@@ -108,7 +108,7 @@ def best(
 
 def _save_network(params: Params, archive: "SearchArchive", result: "IndividualResult", folder: Path) -> None:
     import_tensorflow()
-    from evopose2d.evolution.finished_network import finished_network
+    from evopose2d.evolution.results.finished_network import finished_network
     from evopose2d.stages.pose_model import save_pose_model
 
     save_pose_model(folder, finished_network(params, archive, result).build())

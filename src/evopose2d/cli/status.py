@@ -14,7 +14,7 @@ from rich.table import Table
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 
 if TYPE_CHECKING:
-    from evopose2d.evolution.status_file import SearchStatus
+    from evopose2d.evolution.results.status_file import SearchStatus
 
 _PAUSE = 2.0  # seconds between two looks
 
@@ -28,7 +28,7 @@ def status(
 ) -> None:
     """Show what a search is doing: who trains where since when, throughput, time left, last failures."""
     root = Path(load_settings(params, overrides, more).evolve.root)
-    from evopose2d.evolution.status_file import read_status
+    from evopose2d.evolution.results.status_file import read_status
 
     found = read_status(root)
     if as_json:
@@ -98,6 +98,6 @@ def _parse(time_of: str) -> float:
 
 
 def _duration(seconds: float) -> str:
-    from evopose2d.evolution.progress import duration
+    from evopose2d.evolution.results.progress import duration
 
     return duration(seconds)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from evopose2d.errors import DataError
-from evopose2d.evolution.engine import Engine, Lost, MachineState, ParentWeights, Trained
-from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.working.engine import Engine, Lost, MachineState, ParentWeights, Trained
 
 
 class DataGuard:

@@ -5,11 +5,11 @@ from collections.abc import Set
 from typing import Protocol
 
 from evopose2d.errors import SearchError
-from evopose2d.evolution.engine import Fault, Lost, ParentWeights, Trained
+from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualResult, IndividualSpec
 from evopose2d.evolution.queue import Queue
 from evopose2d.evolution.sampler import Role
 from evopose2d.evolution.session import Session
-from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.working.engine import Fault, Lost, ParentWeights, Trained
 
 logger = logging.getLogger(__name__)
 

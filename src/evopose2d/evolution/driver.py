@@ -7,12 +7,14 @@ from dataclasses import replace
 from optuna.study import Study
 
 from evopose2d.config.schema import Params
-from evopose2d.evolution.configuration import individual_spec, total_children
 from evopose2d.evolution.dispatcher import Dispatcher
-from evopose2d.evolution.early_stopping import CurveStopping
-from evopose2d.evolution.journal import fail
-from evopose2d.evolution.population import Population, SearchSize
-from evopose2d.evolution.progress import Status, TimeLeft, describe
+from evopose2d.evolution.individuals.configuration import individual_spec, total_children
+from evopose2d.evolution.individuals.early_stopping import CurveStopping
+from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.individuals.store import writing
+from evopose2d.evolution.results.journal import fail
+from evopose2d.evolution.results.population import Population, SearchSize
+from evopose2d.evolution.results.progress import Status, TimeLeft, describe
 from evopose2d.evolution.sampler import (
     EvolutionSampler,
     Individual,
@@ -24,8 +26,6 @@ from evopose2d.evolution.sampler import (
     tell,
 )
 from evopose2d.evolution.session import Session
-from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
-from evopose2d.evolution.store import writing
 from evopose2d.genotype import NoUnseenNeighbour
 from evopose2d.progress import duration
 

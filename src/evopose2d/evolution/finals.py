@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from evopose2d.config.schema import Params
 from evopose2d.evolution.dispatcher import Dispatcher
-from evopose2d.evolution.finalists import FinalSettings, final_specs, is_result_of
-from evopose2d.evolution.population import Population
-from evopose2d.evolution.progress import Status, TimeLeft, describe
+from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.results.finalists import FinalSettings, final_specs, is_result_of
+from evopose2d.evolution.results.population import Population
+from evopose2d.evolution.results.progress import Status, TimeLeft, describe
 from evopose2d.evolution.sampler import Individual, Role, State
 from evopose2d.evolution.session import Session
-from evopose2d.evolution.spec import IndividualFailure, IndividualResult, IndividualSpec
 from evopose2d.progress import duration
 
 logger = logging.getLogger(__name__)

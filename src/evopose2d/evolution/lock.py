@@ -11,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from evopose2d.errors import SearchError
-from evopose2d.evolution.store import writing
+from evopose2d.evolution.individuals.store import writing
 
 
 @contextlib.contextmanager

@@ -12,14 +12,14 @@ import numpy as np
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import SearchError
-from evopose2d.evolution.configuration import check_search, network_size, search_space
-from evopose2d.evolution.engine import Engine, Lost
-from evopose2d.evolution.finalists import FinalSettings
-from evopose2d.evolution.population import Population, SearchSize
-from evopose2d.evolution.progress import TimeLeft, duration
-from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.timing import Timing, time_training
-from evopose2d.evolution.workers import ray_workers
+from evopose2d.evolution.individuals.configuration import check_search, network_size, search_space
+from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.results.finalists import FinalSettings
+from evopose2d.evolution.results.population import Population, SearchSize
+from evopose2d.evolution.results.progress import TimeLeft, duration
+from evopose2d.evolution.working.engine import Engine, Lost
+from evopose2d.evolution.working.timing import Timing, time_training
+from evopose2d.evolution.working.workers import ray_workers
 from evopose2d.genotype import neighbours
 
 _MOST_TIMED = 16  # workers that time a training side by side

@@ -9,8 +9,8 @@ from pathlib import Path
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.errors import DataError
-from evopose2d.evolution.configuration import check_search
-from evopose2d.evolution.reaper import ProcessReaper
+from evopose2d.evolution.individuals.configuration import check_search
+from evopose2d.evolution.working.reaper import ProcessReaper
 
 logger = logging.getLogger(__name__)
 

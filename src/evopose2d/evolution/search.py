@@ -11,24 +11,24 @@ from rich.console import Console
 
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
-from evopose2d.evolution.configuration import check_search, evolution_sampler, network_size
 from evopose2d.evolution.data_guard import DataGuard
 from evopose2d.evolution.driver import Driver
-from evopose2d.evolution.engine import INITIAL, Engine, ParentWeights
 from evopose2d.evolution.finals import Finals
-from evopose2d.evolution.identity import check_identity, data_identity, search_identity
-from evopose2d.evolution.initial_weights import find_initial_weights
-from evopose2d.evolution.journal import open_study
+from evopose2d.evolution.individuals.configuration import check_search, evolution_sampler, network_size
+from evopose2d.evolution.individuals.initial_weights import find_initial_weights
+from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.lock import driver_lock
-from evopose2d.evolution.progress import Status, live_table
+from evopose2d.evolution.results.identity import check_identity, data_identity, search_identity
+from evopose2d.evolution.results.journal import open_study
+from evopose2d.evolution.results.progress import Status, live_table
 from evopose2d.evolution.sampler import History, Individual, gain, select
 from evopose2d.evolution.session import Session
-from evopose2d.evolution.shipping import data_files
 from evopose2d.evolution.signals import stop_on_signals
-from evopose2d.evolution.store import SearchStore
 from evopose2d.evolution.supervision import supervised
-from evopose2d.evolution.tracker import BackgroundTracking, Tracker
-from evopose2d.evolution.workers import ray_workers
+from evopose2d.evolution.tracking.tracker import BackgroundTracking, Tracker
+from evopose2d.evolution.working.engine import INITIAL, Engine, ParentWeights
+from evopose2d.evolution.working.shipping import data_files
+from evopose2d.evolution.working.workers import ray_workers
 
 logger = logging.getLogger(__name__)
 

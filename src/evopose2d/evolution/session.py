@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evopose2d.errors import Interrupted
-from evopose2d.evolution.engine import Engine, ParentWeights
-from evopose2d.evolution.progress import Status
+from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.results.progress import Status
 from evopose2d.evolution.signals import StopRequest
-from evopose2d.evolution.store import SearchStore
-from evopose2d.evolution.tracker import BackgroundTracking
+from evopose2d.evolution.tracking.tracker import BackgroundTracking
+from evopose2d.evolution.working.engine import Engine, ParentWeights
 
 
 @dataclass(frozen=True)

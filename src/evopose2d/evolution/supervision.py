@@ -12,10 +12,10 @@ from typing import Any
 
 from evopose2d.config.schema import EvolveConfig
 from evopose2d.errors import Interrupted, TimeLimit
-from evopose2d.evolution.engine import Engine, Lost, MachineState, ParentWeights, Trained
-from evopose2d.evolution.progress import Status, duration
-from evopose2d.evolution.spec import IndividualResult, IndividualSpec
-from evopose2d.evolution.status_file import RecentFailure, RunningIndividual, StatusFile, Usage, iso_now
+from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
+from evopose2d.evolution.results.progress import Status, duration
+from evopose2d.evolution.results.status_file import RecentFailure, RunningIndividual, StatusFile, Usage, iso_now
+from evopose2d.evolution.working.engine import Engine, Lost, MachineState, ParentWeights, Trained
 
 logger = logging.getLogger(__name__)
 

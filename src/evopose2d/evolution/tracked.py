@@ -9,13 +9,13 @@ from typing import Any
 from evopose2d.config.schema import Params
 from evopose2d.errors import Interrupted
 from evopose2d.evolution import search
-from evopose2d.evolution.archive import SearchArchive, read_search
-from evopose2d.evolution.champion import champion_to_register, register_champion
+from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.lock import driver_lock
-from evopose2d.evolution.recorder import SearchRecorder
-from evopose2d.evolution.report import final_rows
+from evopose2d.evolution.results.archive import SearchArchive, read_search
+from evopose2d.evolution.results.report import final_rows
 from evopose2d.evolution.signals import sigterm_interrupts
-from evopose2d.evolution.store import SearchStore
+from evopose2d.evolution.tracking.champion import champion_to_register, register_champion
+from evopose2d.evolution.tracking.recorder import SearchRecorder
 from evopose2d.tracking.connection import TrackingError, answering, server_command
 from evopose2d.tracking.search_runs import SearchRuns
 from evopose2d.tracking.views import view_address

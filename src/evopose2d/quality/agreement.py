@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from evopose2d.evolution.spec import IndividualResult
+from evopose2d.evolution.individuals.spec import IndividualResult
 
 BEST = 5
 """Genotypes that count as the best."""

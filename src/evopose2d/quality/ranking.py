@@ -19,13 +19,13 @@ import numpy as np
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import DataError, SearchError
-from evopose2d.evolution.configuration import check_search, search_space
-from evopose2d.evolution.engine import Engine, ParentWeights, Trained
-from evopose2d.evolution.identity import search_identity
+from evopose2d.evolution.individuals.configuration import check_search, search_space
+from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.lock import driver_lock
+from evopose2d.evolution.results.identity import search_identity
 from evopose2d.evolution.signals import StopRequest, stop_on_signals
-from evopose2d.evolution.spec import IndividualResult, IndividualSpec
-from evopose2d.evolution.workers import ray_workers
+from evopose2d.evolution.working.engine import Engine, ParentWeights, Trained
+from evopose2d.evolution.working.workers import ray_workers
 from evopose2d.files import replacing, write_json
 from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype, describe_mutation

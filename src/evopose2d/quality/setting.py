@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evopose2d.evolution.configuration import network_size
+from evopose2d.evolution.individuals.configuration import network_size
 from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.networks.registry import read_model

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from evopose2d.errors import Interrupted
-from evopose2d.evolution.engine import Engine, Lost, ParentWeights, Trained
-from evopose2d.evolution.progress import duration
+from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.results.progress import duration
 from evopose2d.evolution.signals import StopRequest
-from evopose2d.evolution.spec import IndividualSpec
+from evopose2d.evolution.working.engine import Engine, Lost, ParentWeights, Trained
 
 logger = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from evopose2d.config.schema import EvolveConfig, Params
 from evopose2d.errors import ConfigError, SearchError
-from evopose2d.evolution.configuration import check_search, search_space
-from evopose2d.evolution.engine import Engine, Trained
+from evopose2d.evolution.individuals.configuration import check_search, search_space
+from evopose2d.evolution.individuals.spec import IndividualSpec
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.signals import stop_on_signals
-from evopose2d.evolution.spec import IndividualSpec
-from evopose2d.evolution.workers import ray_workers
+from evopose2d.evolution.working.engine import Engine, Trained
+from evopose2d.evolution.working.workers import ray_workers
 from evopose2d.quality.sample import Job, jobs
 from evopose2d.quality.table import Row, TruthTable, read_table, write_table
 from evopose2d.quality.trainings import Training, run_trainings

@@ -1,0 +1,234 @@
+"""What ``params.yaml`` means to a search: its space, its sampler, and each individual's training."""
+
+import hashlib
+from collections.abc import Hashable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from evopose2d.config.schema import AugmentationConfig, EvolveConfig, Params, TrainConfig
+from evopose2d.errors import ConfigError
+from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.sampler import EvolutionSampler, Individual
+from evopose2d.genotype import Genotype, PaperSpace, describe_mutation
+from evopose2d.networks.architecture import ModelConfig
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig, count, describe
+from evopose2d.networks.scaling import NetworkSpec
+from evopose2d.networks.size import NetworkSize
+
+_COMMON = 1
+"""Sets seeds that individuals share apart from those of single ones."""
+
+
+def check_search(params: Params) -> None:
+    """Check what ties the search's keys to those of other sections, before anything is trained.
+
+    Raises:
+        ConfigError: one line with the key, the value received and what is allowed.
+    """
+    if not isinstance(params.model, EvoPose2DConfig):
+        raise ConfigError(f"model.architecture: got {params.model.architecture!r}, must be evopose2d for a search")
+    _check_resources(params)
+    evolution_sampler(params, keypoints=1)  # which checks its own
+    space = search_space(params.evolve)
+    head, (height, width) = params.model.head_blocks, params.model.input_shape
+    for strided in _strided_counts(space):
+        stride = 2 ** (1 + strided)
+        if height % stride or width % stride:
+            raise ConfigError(
+                f"model.input_shape: got [{height}, {width}], must be multiples of {stride} where a genotype of the "
+                f"search may have {strided} blocks of stride 2 (evolve.space.strided)"
+            )
+        if head > 1 + strided:
+            raise ConfigError(
+                f"model.head_blocks: got {head}, must be at most {1 + strided} where a genotype of the search may "
+                f"have {strided} blocks of stride 2 (evolve.space.strided)"
+            )
+
+
+def search_space(evolve: EvolveConfig) -> PaperSpace:
+    """Build the space that the search visits."""
+    space = evolve.space
+    return PaperSpace(
+        Genotype.from_lists(evolve.ancestor),
+        kernels=tuple(space.kernels),
+        repeats=(space.repeats[0], space.repeats[1]),
+        stride_blocks=space.stride_blocks,
+        strided=(space.strided[0], space.strided[1]),
+    )
+
+
+def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
+    """Build the search's sampler, to which two genotypes are one if they build the same network.
+
+    Args:
+        params: all settings.
+        keypoints: K, channels of the heatmaps.
+
+    Raises:
+        ConfigError: settings that do not go together, or a selection that there is not.
+    """
+    evolve = params.evolve
+
+    @lru_cache(maxsize=65536)
+    def phenotype(genotype: Genotype) -> Hashable:
+        network = network_spec(params.model, genotype, keypoints).phenotype
+        # Of each of a hundred thousand individuals one is kept: 16 bytes instead of 3 kB.
+        return hashlib.blake2b(repr(network).encode(), digest_size=16).digest()
+
+    try:
+        return EvolutionSampler(
+            search_space(evolve),
+            children=evolve.children,
+            parents=evolve.parents,
+            seed=evolve.seed,
+            schedule=evolve.schedule,  # type: ignore[arg-type]  # a choice of the schema
+            selection=evolve.selection,
+            population=evolve.population,
+            tournament=evolve.tournament,
+            fingerprint=phenotype,
+            controls=evolve.controls,
+            screening=evolve.screening,
+            mutations=evolve.mutations,
+            exclusive=True,
+        )
+    except ValueError as error:
+        raise ConfigError(f"evolve.{error}") from None
+
+
+def network_spec(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSpec:
+    """Describe the network that a genotype builds with the settings of section ``model``."""
+    return describe(replace(model, **genotype.model_settings), keypoints)
+
+
+def network_size(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSize:
+    """Count the network that a genotype builds with the settings of section ``model``."""
+    return count(network_spec(model, genotype, keypoints))
+
+
+def total_children(evolve: EvolveConfig) -> int:
+    """Return how many children a search has, in all generations."""
+    return evolve.generations * evolve.children
+
+
+def training_seed(evolve: EvolveConfig, individual: Individual, controls: int = 0) -> int:
+    """Return the seed that an individual is trained with, 0 .. 2**31 - 1: whoever trains it, and whenever, the same.
+
+    With ``random_numbers: common``, individuals that are compared share it: those of a generation, in the steady
+    state a control and the children that its parent has until it gets another. They see the same samples in the same
+    order, the same flips and, layer by layer, the same drop-connect noise, and weights that are new start alike where
+    shapes are: what is left of a difference is the genes'. Such common random numbers are a classical way to compare
+    systems by simulation (e.g. Glasserman and Yao, Management Science 38(6), 1992). With ``individual``, each has a
+    seed of its own, as in the paper.
+
+    Args:
+        evolve: section ``evolve``.
+        individual: who is to be trained.
+        controls: how many controls of its parent came before it, itself included.
+    """
+    if evolve.random_numbers == "individual" or individual.parent is None:
+        return _seed(evolve.seed, individual.number)
+    if evolve.schedule == "generational":
+        return _seed(evolve.seed, individual.generation, _COMMON)
+    return _seed(evolve.seed, individual.parent, controls, _COMMON)
+
+
+def _seed(*entropy: int) -> int:
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0]) >> 1
+
+
+def individual_spec(
+    evolve: EvolveConfig,
+    individual: Individual,
+    parent: Individual | None,
+    limits: tuple[float, ...] = (),
+    controls: int = 0,
+) -> IndividualSpec:
+    """Say what an individual is to be trained from.
+
+    Args:
+        evolve: section ``evolve``.
+        individual: who is to be trained.
+        parent: whose mutation or copy it is; None for the ancestor.
+        limits: fitness so far by epoch, with more than which its training stops.
+        controls: how many controls of its parent came before it, itself included.
+    """
+    inherits = parent is not None and evolve.inheritance != "none"
+    return IndividualSpec(
+        number=individual.number,
+        generation=individual.generation,
+        parent=individual.parent,
+        mutation="" if parent is None else describe_mutation(parent.genotype, individual.genotype),
+        genotype=individual.genotype,
+        parent_genotype=parent.genotype if parent is not None and inherits else None,
+        epochs=evolve.ancestor_epochs if parent is None else evolve.child_epochs,
+        seed=training_seed(evolve, individual, controls),
+        limits=limits,
+        role=individual.role,
+    )
+
+
+def individual_params(params: Params, spec: IndividualSpec) -> Params:
+    """Return the settings that an individual is trained with: the search's, else those of the full training."""
+    evolve, full = params.evolve, params.train
+    train = TrainConfig(
+        seed=spec.seed,
+        epochs=spec.epochs,
+        batch_size=evolve.batch_size,
+        accumulation=evolve.accumulation,
+        learning_rate=evolve.learning_rate,
+        schedule="cosine",
+        warmup_epochs=0,
+        drop_epochs=[],
+        l2=full.l2,
+        sigma=full.sigma,
+        initial_weights=None,
+        augmentation=AugmentationConfig(
+            flip_probability=evolve.flip_probability,
+            scale=0.0,
+            rotation=0.0,
+            rotation_probability=0.0,
+            half_body_probability=0.0,
+            half_body_keypoints=full.augmentation.half_body_keypoints,
+        ),
+    )
+    model = replace(params.model, **spec.genotype.model_settings)
+    # Without a device of its own, a worker must not take one that other programs use.
+    alone = evolve.gpus == 0 and evolve.tpus == 0
+    accelerator = replace(params.accelerator, device="cpu") if alone else params.accelerator
+    return replace(params, model=model, train=train, accelerator=accelerator)
+
+
+def with_absolute_paths(params: Params) -> Params:
+    """Return the settings with the data's folders absolute, for workers that run in a folder of their own.
+
+    Addresses such as ``gs://...`` stay as they are.
+    """
+    dataset = replace(params.dataset, root=_absolute(params.dataset.root))
+    records = replace(params.write_tfrecords, root=_absolute(params.write_tfrecords.root))
+    return replace(params, dataset=dataset, write_tfrecords=records)
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).absolute())
+
+
+def _check_resources(params: Params) -> None:
+    evolve, device = params.evolve, params.accelerator.device
+    for name in ("cpus", "gpus", "tpus"):
+        amount = getattr(evolve, name)
+        if amount > 1 and amount != int(amount):
+            raise ConfigError(f"evolve.{name}: got {amount}, must be a whole number where greater than 1")
+    for name, amount in (("gpu", evolve.gpus), ("tpu", evolve.tpus)):
+        if device == name and amount == 0:
+            raise ConfigError(f"evolve.{name}s: got {amount}, must be above 0 where accelerator.device is {name}")
+
+
+def _strided_counts(space: PaperSpace) -> set[int]:
+    """Return every number of strided blocks that mutations can reach."""
+    fixed = sum(block.stride == 2 for index, block in enumerate(space.ancestor.blocks) if not space.may_stride(index))
+    least = max(space.strided[0], fixed)
+    greatest = min(space.strided[1], fixed + space.stride_blocks)
+    return {*range(least, greatest + 1), space.ancestor.strided}

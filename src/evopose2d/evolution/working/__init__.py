@@ -1,0 +1,1 @@
+"""What trains individuals: engines, the workers behind them, and what runs in a worker."""
