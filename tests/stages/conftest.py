@@ -64,7 +64,7 @@ def environment_of(**changes: str) -> dict[str, str]:
 
 def make_project(folder: Path, root: Path) -> Path:
     """Copy what a clone of the project has that its stages need, with tiny settings."""
-    for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore"):
+    for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", "synthetic", "coco2017"):
         shutil.copy(root / name, folder / name)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     shutil.copytree(root / "src", folder / "src", ignore=ignored)

@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import cv2
 import mlflow
 import numpy as np
 import pytest
@@ -96,6 +97,30 @@ def test_a_key_concerns_its_own_stages_alone(project: Path, key: str, value: obj
     finally:
         (project / "params.yaml").write_text(before)
     assert set(changed) == stages
+
+
+def test_corrected_label_is_seen_by_repro(tmp_path: Path, project_root: Path):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for name in ("a", "b"):
+        cv2.imwrite(str(labels / f"{name}.png"), np.zeros((40, 60, 3), np.uint8))
+        point = {"label": "nose", "shape_type": "point", "points": [[20, 10]]}
+        content = {"imagePath": f"{name}.png", "imageWidth": 60, "imageHeight": 40, "shapes": [point]}
+        (labels / f"{name}.json").write_text(json.dumps(content))
+    project = tmp_path / "project"
+    project.mkdir()
+    make_project(project, project_root)
+    change_params(project, {"dataset.source": "../labels"})
+    run(project, "dvc", "init", "-q", "--no-scm")
+    run(project, "dvc", "repro", "download")
+    assert "download" not in json.loads(run(project, "dvc", "status", "--json").stdout)
+
+    file = labels / "b.json"
+    file.write_text(file.read_text().replace("[[20, 10]]", "[[33, 10]]"))
+    run(project, "dvc", "repro", "download")
+
+    written = [json.loads(path.read_text()) for path in (project / "data/coco/annotations").glob("person*.json")]
+    assert sorted(person["keypoints"][0] for content in written for person in content["annotations"]) == [20, 33]
 
 
 def test_experiment_metrics_plots_and_graph(project: Path):
