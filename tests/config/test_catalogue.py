@@ -131,8 +131,8 @@ def _value(params, key):
 
 def test_settings_that_could_not_be_used_leave_the_file(params_file: Path):
     before = params_file.read_text()
-    with pytest.raises(ConfigError, match=r"train\.warmup_epochs"):
-        set_values(params_file, {"train.warmup_epochs": 500})
+    with pytest.raises(ConfigError, match=r"train\.drop_epochs"):
+        set_values(params_file, {"train.drop_epochs": [2, 1]})
     assert params_file.read_text() == before
     assert list(params_file.parent.iterdir()) == [params_file]
 

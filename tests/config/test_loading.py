@@ -48,7 +48,6 @@ def test_params_cannot_be_changed(params_file: Path):
         ("train.learning_rate=0", ["train.learning_rate", "greater than 0"]),
         ("train.learning_rate=nan", ["train.learning_rate", "nan", "greater than 0"]),
         ("train.schedule=linear", ["train.schedule", "'linear'", "cosine, piecewise"]),
-        ("train.warmup_epochs=20", ["train.warmup_epochs", "20", "less than train.epochs"]),
         ("train.drop_epochs=[9,5]", ["train.drop_epochs", "rising"]),
         ("train=3", ["train", "section"]),
         ("train.augmentation.flip_probability=1.5", ["flip_probability", "1.5", "at most 1"]),

@@ -14,7 +14,6 @@ from evopose2d.stages import train
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("train.batch_size=10", r"train\.batch_size: got 10, must be at most 9, the people in .*train"),
         ("dataset.upper_body=[nose]", r"dataset\.upper_body: got \['nose'\], .* write-tfrecords"),
     ],
 )
@@ -27,8 +26,6 @@ def test_settings_that_the_records_do_not_allow(
     records.files[0].write_bytes(b"records")
     write_info(records)
     monkeypatch.setattr(train, "prepare", lambda config: pytest.fail("began to work"))
-    params = load_params(
-        project_root / "params.yaml", [f"write_tfrecords.root={folder.parent}", "train.batch_size=9", override]
-    )
+    params = load_params(project_root / "params.yaml", [f"write_tfrecords.root={folder.parent}", override])
     with pytest.raises(ConfigError, match=line):
         train.run(params)

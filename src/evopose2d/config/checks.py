@@ -65,10 +65,6 @@ def check_dataset(dataset: DatasetConfig, train: TrainConfig, keypoints: Keypoin
 
 
 def _check_training(train: TrainConfig) -> None:
-    if train.warmup_epochs >= train.epochs:
-        raise ConfigError(
-            f"train.warmup_epochs: got {train.warmup_epochs}, must be less than train.epochs ({train.epochs})"
-        )
     if train.drop_epochs != sorted(set(train.drop_epochs)):
         raise ConfigError(f"train.drop_epochs: got {train.drop_epochs}, must be in rising order")
     if train.initial_weights is not None:

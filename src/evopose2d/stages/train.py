@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from evopose2d.config.schema import Params, ValidateConfig
 from evopose2d.data.cache import CropCache
 from evopose2d.data.pipeline import steps_per_epoch, training_dataset
 from evopose2d.data.shards import RecordsInfo, read_info
-from evopose2d.errors import ConfigError, DataError
+from evopose2d.errors import DataError
 from evopose2d.files import digest, write_json
 from evopose2d.networks.build import build_supervised
 from evopose2d.stages import layout
@@ -22,6 +22,7 @@ from evopose2d.stages.pose_model import PoseModel, save_pose_model
 from evopose2d.stages.provenance import dvc_digests, log_provenance
 from evopose2d.stages.tables import write_csv
 from evopose2d.tracking import TrackedRun, tracked_run
+from evopose2d.training.fitting import fitted
 from evopose2d.training.loop import TrainingTask, train
 from evopose2d.training.result import EpochResult, TrainingResult
 from evopose2d.visualization.curves import training_curves
@@ -47,12 +48,11 @@ def run(params: Params) -> dict[str, Any]:
     records = read_info(Path(params.write_tfrecords.root) / "train")
     records.check_keypoints(params.dataset)
     records.check_covered((params.model.input_shape[0], params.model.input_shape[1]), params.train.augmentation)
-    if params.train.batch_size > records.people:
-        raise ConfigError(
-            f"train.batch_size: got {params.train.batch_size}, must be at most {records.people}, the people in "
-            f"{records.folder}"
-        )
     accelerator = prepare(params.accelerator)
+    settings, lines = fitted(params.train, records.people, accelerator.replicas)
+    params = replace(params, train=settings)
+    for line in lines:
+        logger.warning("%s", line)
     logger.info("computing on %s, %s", accelerator, params.accelerator.precision)
     accelerator.check_batch(params.train.batch_size, "train.batch_size", params.train.accumulation)
     read = dvc_digests((params.dataset.root, params.write_tfrecords.root))
@@ -60,8 +60,8 @@ def run(params: Params) -> dict[str, Any]:
     model = build_model(params, records, accelerator)
     task = training_task(params, records, model, accelerator)
     with tracked_run(params.tracking, "train", tags={"stage": "train"}, resume_file=folder / "mlflow_run") as tracked:
-        settings = {"model": params.model, "train": params.train, "accelerator": params.accelerator}
-        log_provenance(tracked, params, settings, read)
+        sections = {"model": params.model, "train": params.train, "accelerator": params.accelerator}
+        log_provenance(tracked, params, sections, read)
         result = train(task, accelerator, folder, on_epoch=lambda epoch: _report(tracked, epoch, params.train.epochs))
         load_weights(model.network, result.best_weights)
         save_pose_model(layout.MODEL, model)

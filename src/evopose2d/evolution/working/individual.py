@@ -7,6 +7,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,11 +84,14 @@ def _train(
     from evopose2d.accelerator import prepare
     from evopose2d.evolution.working.memory import spare_what_is_imported
     from evopose2d.stages.train import build_model, training_task
+    from evopose2d.training.fitting import fitted
     from evopose2d.training.loop import train
 
     spare_what_is_imported()
     records = read_info(Path(params.write_tfrecords.root) / "train")
     accelerator = prepare(params.accelerator, gpu_share=params.evolve.gpus or 1.0)
+    train_settings, _ = fitted(params.train, records.people, accelerator.replicas, section="evolve")
+    params = replace(params, train=train_settings)
     accelerator.check_batch(params.train.batch_size, "evolve.batch_size", params.train.accumulation)
     model = build_model(params, records, accelerator)
     observe(BUILT)
