@@ -39,7 +39,7 @@ def parse_category(content: Mapping[str, Any], findings: Findings, wanted: str |
         raise DataError(f"{findings.path}: category {name}: id must be a whole number, got {shown(chosen.get('id'))}")
     if sum(identity(entry.get("id")) == key for entry in listed) > 1:
         raise DataError(f"{findings.path}: categories: id {shown(key)} stands there twice, ids must be distinct")
-    names = _names(chosen["keypoints"], name, findings.path)
+    names = keypoint_names(chosen["keypoints"], name, findings.path)
     limbs, dropped = read_skeleton(chosen.get("skeleton"), names)
     if dropped:
         findings.note(f"{dropped} (only drawing uses it)")
@@ -64,14 +64,18 @@ def _chosen(
         named = [entry for entry in found if wanted in (entry.get("name"), str(entry.get("id")))]
         if len(named) != 1:
             raise ConfigError(
-                f"dataset.category: got {wanted!r}, must be one of the categories with keypoints: {names} ({path})"
+                f"dataset.category: got {wanted!r}, must be one of the categories with keypoints: {names}; or all ({path})"
             )
         return named[0]
     if len(found) > 1:
         people = [entry for entry in found if str(entry.get("name")).lower() == "person"]
         found = people if len(people) == 1 else _used(found, content)
     if len(found) != 1:
-        cure = "dataset.category names one of them" if found else "a category must list the names of its 'keypoints'"
+        cure = (
+            "dataset.category names one of them, or all"
+            if found
+            else "a category must list the names of its 'keypoints'"
+        )
         raise DataError(
             f"{path}: categories with keypoints: {names}; must be one, or one of them called 'person'; {cure}"
         )
@@ -85,7 +89,12 @@ def _used(found: Sequence[Mapping[str, Any]], content: Mapping[str, Any]) -> lis
     return [entry for entry in found if counts[identity(entry.get("id"))]] or list(found)
 
 
-def _names(value: Any, category: str, path: Path) -> list[str]:  # noqa: ANN401 - any JSON value
+def keypoint_names(value: Any, category: str, path: Path) -> list[str]:  # noqa: ANN401 - any JSON value
+    """Return the names of a category's keypoints; numbers are names too.
+
+    Raises:
+        DataError: they are no list of names.
+    """
     names = [str(name) if isinstance(name, int) else name for name in value] if isinstance(value, list) else []
     if not names or not all(is_text(name) for name in names):
         raise DataError(f"{path}: category {category}: keypoints must be a list of names, got {shown(value)}")

@@ -14,6 +14,7 @@ from evopose2d.data.coco.category import parse_category
 from evopose2d.data.coco.findings import Findings
 from evopose2d.data.coco.images import FindSize, ImageEntry, coco_object, parse_images
 from evopose2d.data.coco.people import Annotation, parse_people
+from evopose2d.data.coco.union import ALL, united
 from evopose2d.data.coco.values import read_json
 from evopose2d.keypoints import KeypointSchema, schema_from_category
 
@@ -91,7 +92,7 @@ def parse_coco(
     Args:
         content: a JSON value.
         path: where it is from, for messages.
-        category: name or id of the category that is wanted; None: the one with keypoints.
+        category: name or id of the category that is wanted; None: the one with keypoints; ``all``: all as one.
         find_size: gives the sizes of images that the file lacks; None: a missing size is a mistake.
         box_from_keypoints: whether boxes are drawn around the keypoints, where a person has some.
 
@@ -100,7 +101,9 @@ def parse_coco(
         ConfigError: no category is called ``category``.
     """
     findings = Findings(path)
-    checked = coco_object(content, path)
+    checked: Mapping[str, Any] = coco_object(content, path)
+    if category == ALL:
+        checked, category = united(checked, findings), None
     images = parse_images(checked, findings, find_size)
     chosen = parse_category(checked, findings, category)
     people = parse_people(checked, images, chosen, findings, box_from_keypoints=box_from_keypoints)
