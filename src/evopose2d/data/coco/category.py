@@ -64,7 +64,8 @@ def _chosen(
         named = [entry for entry in found if wanted in (entry.get("name"), str(entry.get("id")))]
         if len(named) != 1:
             raise ConfigError(
-                f"dataset.category: got {wanted!r}, must be one of the categories with keypoints: {names}; or all ({path})"
+                f"dataset.category: got {wanted!r}, must be one of the categories with keypoints: {names}; or all "
+                f"({path})"
             )
         return named[0]
     if len(found) > 1:
