@@ -5,7 +5,7 @@ import pytest
 from tests.evolution.search_doubles import InlineEngine, make_params, pretend_to_train
 
 from evopose2d.errors import ConfigError, DataError, SearchError, TrainingError
-from evopose2d.evolution.individuals.configuration import search_space
+from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.genotype import describe_mutation
 from evopose2d.quality.agreement import Rule, agreement, rules
 from evopose2d.quality.ranking import rank
@@ -64,7 +64,7 @@ def test_each_rule_is_held_against_trainings_in_full(tmp_path):
     assert {each.epochs for each in full} == {FULL} and {each.epochs for each in inherited + scratch} == {1}
     assert len({each.seed for each in full}) == len({each.seed for each in scratch}) == 8
     assert len({each.seed for each in inherited}) == 1  # common random numbers
-    assert {each.parent_genotype for each in inherited} == {search_space(params.evolve).ancestor}
+    assert {each.parent_genotype for each in inherited} == {search_space(params).ancestor}
     assert {each.parent_genotype for each in full + scratch} == {None}
     assert all(weights is not None for weights in engines.weights[9:17])
     assert all(describe_mutation(ancestor.genotype, each.genotype) == each.mutation != "" for each in full)
@@ -89,7 +89,7 @@ def test_what_is_there_is_not_trained_again(tmp_path):
 
 def test_a_table_takes_the_place_of_trainings_in_full(tmp_path):
     params = make_params(tmp_path)
-    ancestor = search_space(params.evolve).ancestor
+    ancestor = search_space(params).ancestor
     rows = [
         Row(number, 0, 1, ancestor, 0, (100.0 + number,), (1 / (1 + number),), 1000, 1000, 1.0)
         for number in (1, 5, 7, 9, 11, 13)

@@ -6,7 +6,7 @@ import pytest
 from tests.evolution.search_doubles import InlineEngine, Trainer, make_params, pretend_to_train
 
 from evopose2d.errors import ConfigError, Interrupted, SearchError
-from evopose2d.evolution.individuals.configuration import search_space
+from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.quality import truth
 from evopose2d.quality.sample import jobs
 from evopose2d.quality.table import read_table
@@ -37,7 +37,7 @@ class Engines:
 def test_every_training_of_the_sample_has_its_row(tmp_path):
     params, path, engines = make_params(tmp_path), tmp_path / "truth.csv.gz", Engines()
     table = make_truth(params, path, 7, engine=engines)
-    wanted = {each.key: each.sampled for each in jobs(search_space(params.evolve), 0, 7)}
+    wanted = {each.key: each.sampled for each in jobs(search_space(params), 0, 7)}
     assert table.keys == set(wanted) and len(wanted) == 9
     for row in table.rows:
         assert (row.genotype, row.mutations) == (wanted[row.key].genotype, wanted[row.key].mutations)

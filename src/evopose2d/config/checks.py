@@ -95,7 +95,7 @@ def _check_search(evolve: EvolveConfig) -> None:
         raise ConfigError(f"evolve.ancestor: {error}") from None
     try:
         PaperSpace(
-            ancestor,
+            ancestor if space.kind == "paper" else Genotype(ancestor.blocks),
             kernels=tuple(space.kernels),
             repeats=(space.repeats[0], space.repeats[1]),
             stride_blocks=space.stride_blocks,

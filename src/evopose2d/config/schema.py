@@ -142,10 +142,15 @@ class ValidateConfig:
 class SpaceConfig:
     """The genotypes that a search may visit (``evolve.space``); channels go up to the ancestor's."""
 
+    kind: str = _allowed()
     kernels: list[int] = _allowed(minimum=1)
     repeats: list[int] = _allowed(minimum=1, length=2)
     stride_blocks: int = _allowed(minimum=0, maximum=7)
     strided: list[int] = _allowed(minimum=0, maximum=7, length=2)
+    head_blocks: list[int] = _allowed(minimum=0, maximum=5)
+    head_channels: list[int] = _allowed(minimum=1)
+    expansion: list[int] = _allowed(minimum=1)
+    squeeze: list[int] = _allowed(minimum=1)
 
 
 @dataclass(frozen=True)

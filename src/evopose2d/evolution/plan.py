@@ -12,7 +12,8 @@ import numpy as np
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import SearchError
-from evopose2d.evolution.individuals.configuration import check_search, network_size, search_space
+from evopose2d.evolution.individuals.configuration import check_search, network_size
+from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec
 from evopose2d.evolution.results.finalists import FinalSettings
 from evopose2d.evolution.results.population import Population, SearchSize
@@ -104,7 +105,7 @@ def plan_search(params: Params, *, engine: Callable[..., AbstractContextManager[
 
 
 def _timings(params: Params, workers: Engine, count: int) -> list[Timing]:
-    ancestor = search_space(params.evolve).ancestor
+    ancestor = search_space(params).ancestor
     for number in range(count):
         workers.submit(IndividualSpec(number, 0, None, "", ancestor, None, epochs=1, seed=number), None)
     timings: list[Timing] = []
@@ -124,7 +125,7 @@ def _timings(params: Params, workers: Engine, count: int) -> list[Timing]:
 
 def _spread(params: Params, keypoints: int) -> float:
     """Return the relative deviation of multiply-adds among the ancestor's neighbours."""
-    space = search_space(params.evolve)
+    space = search_space(params)
     own = network_size(params.model, space.ancestor, keypoints).multiply_adds
     others = [network_size(params.model, each, keypoints).multiply_adds for each in neighbours(space.ancestor, space)]
     return float(np.sqrt(np.mean((np.array([own, *others]) / own - 1) ** 2)))

@@ -3,7 +3,7 @@
 Source: McNally et al., "EvoPose2D", arXiv 2011.08446, the search space and mutation of its neuroevolution.
 """
 
-from evopose2d.genotype.encoding import BLOCK_GENE_NAMES, BLOCKS, GENES, Block, Genotype
+from evopose2d.genotype.encoding import BLOCK_GENE_NAMES, BLOCKS, FURTHER_GENES, GENES, Block, Genotype
 from evopose2d.genotype.extended import ExtendedSpace
 from evopose2d.genotype.mutation import (
     NoUnseenNeighbour,
@@ -22,6 +22,7 @@ from evopose2d.genotype.space import Gene, Mutation, PaperSpace, SearchSpace
 __all__ = [
     "BLOCKS",
     "BLOCK_GENE_NAMES",
+    "FURTHER_GENES",
     "GENES",
     "Block",
     "ExtendedSpace",

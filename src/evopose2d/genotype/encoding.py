@@ -2,6 +2,7 @@
 
 import json
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -32,7 +33,12 @@ GENES = Block._fields
 BLOCK_GENE_NAMES = tuple(f"b{block}_{gene}" for block in range(1, BLOCKS + 1) for gene in GENES)
 """Names of the genes of all blocks, ``b1_kernel`` to ``b7_stride``: by block, then in a block's order."""
 
+FURTHER_GENES = ("expansion", "squeeze")
+"""Names of two more genes that a block may have: how many times its depthwise convolution is as wide as its input, and
+by how much squeeze-excitation divides the input's channels. A block without them has the usual ones."""
+
 _PLACES = {f"b{block + 1}_{gene}": (block, gene) for block in range(BLOCKS) for gene in GENES}
+_OF_BLOCK = re.compile(rf"b[1-{BLOCKS}]_({'|'.join(FURTHER_GENES)})")
 _RULES: dict[str, tuple[Callable[[int], bool], str]] = {
     "kernel": (lambda value: value >= 1 and value % 2 == 1, "odd and at least 1"),
     "repeats": (lambda value: value >= 1, "at least 1"),
@@ -47,7 +53,8 @@ class Genotype:
 
     Attributes:
         blocks: the seven blocks, from the input on.
-        others: further genes by name, in alphabetical order: keys of section ``model``, such as ``head_channels``.
+        others: further genes by name, in alphabetical order: ``b3_expansion`` and ``b3_squeeze`` of a block, which has
+            both or neither, and keys of section ``model``, such as ``head_channels``.
 
     Raises:
         ValueError: not seven blocks, a gene that no network can have, or further genes out of order.
@@ -67,19 +74,38 @@ class Genotype:
         names = [name for name, _ in self.others]
         if names != sorted(set(names) - set(BLOCK_GENE_NAMES)):
             raise ValueError(f"got genes {', '.join(names)}, must be distinct, in order, and none of a block's")
+        others = dict(self.others)
+        for number in range(1, BLOCKS + 1):
+            received = {name: others[name] for name in _further_names(number) if name in others}
+            if received and (len(received) < len(FURTHER_GENES) or min(received.values()) < 1):
+                told = " and ".join(f"{name.partition('_')[2]} {value}" for name, value in received.items())
+                raise ValueError(f"block {number}: got {told}, must be expansion and squeeze, both at least 1")
 
     @classmethod
     def from_lists(cls, lists: Iterable[Iterable[int]]) -> "Genotype":
-        """Build a genotype from seven lists of [kernel, repeats, channels / 8, stride].
+        """Build a genotype from seven lists of [kernel, repeats, channels / 8, stride], or [..., expansion, squeeze].
 
         Raises:
             ValueError: one line with what was received and what is allowed.
         """
-        return cls(tuple(_block(number, values) for number, values in enumerate(lists, start=1)))
+        rows = [_integers(number, values) for number, values in enumerate(lists, start=1)]
+        further = {
+            name: value
+            for number, row in enumerate(rows, start=1)
+            for name, value in zip(_further_names(number), row[len(GENES) :], strict=False)
+        }
+        return cls(tuple(Block(*row[: len(GENES)]) for row in rows), tuple(sorted(further.items())))
 
     def to_lists(self) -> list[list[int]]:
-        """Return seven lists of [kernel, repeats, channels / 8, stride], as ``params.yaml`` holds them."""
-        return [list(block) for block in self.blocks]
+        """Return the blocks as ``params.yaml`` holds them: [kernel, repeats, channels / 8, stride] each.
+
+        Blocks with further genes have six values: [..., expansion, squeeze].
+        """
+        others = dict(self.others)
+        return [
+            [*block, *(others[name] for name in _further_names(number) if name in others)]
+            for number, block in enumerate(self.blocks, start=1)
+        ]
 
     @classmethod
     def from_json(cls, content: Any) -> "Genotype":  # noqa: ANN401 - what JSON holds
@@ -90,12 +116,13 @@ class Genotype:
         """
         if not isinstance(content, Mapping):
             return cls.from_lists(content)
+        genotype = cls.from_lists(content["blocks"])
         others = {name: operator.index(value) for name, value in content.items() if name != "blocks"}
-        return cls(cls.from_lists(content["blocks"]).blocks, tuple(sorted(others.items())))
+        return cls(genotype.blocks, tuple(sorted([*genotype.others, *others.items()])))
 
     def to_json(self) -> Any:  # noqa: ANN401 - what JSON holds
         """Return a JSON value: the blocks' lists alone, or an object of ``blocks`` and the further genes."""
-        return {"blocks": self.to_lists(), **dict(self.others)} if self.others else self.to_lists()
+        return {"blocks": self.to_lists(), **self.settings} if self.settings else self.to_lists()
 
     @property
     def genes(self) -> dict[str, int]:
@@ -128,7 +155,12 @@ class Genotype:
     @property
     def model_settings(self) -> dict[str, Any]:
         """What section ``model`` has to hold for the network that the genotype builds."""
-        return {"genotype": self.to_lists(), **dict(self.others)}
+        return {"genotype": self.to_lists(), **self.settings}
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """The further genes that are keys of section ``model`` by themselves, such as ``head_channels``."""
+        return {name: value for name, value in self.others if not _OF_BLOCK.fullmatch(name)}
 
     @property
     def strided(self) -> int:
@@ -139,12 +171,19 @@ class Genotype:
         return json.dumps(self.to_json())
 
 
-def _block(number: int, values: Iterable[int]) -> Block:
+def _integers(number: int, values: Iterable[int]) -> list[int]:
     try:
         received = list(values)
         integers = [operator.index(value) for value in received if not isinstance(value, bool)]
     except TypeError:
-        integers = []
-    if len(integers) != len(GENES) or len(received) != len(GENES):
-        raise ValueError(f"block {number}: got {values!r}, must be four integers: {', '.join(GENES)}")
-    return Block(*integers)
+        received, integers = [], []
+    if len(integers) not in (len(GENES), len(GENES) + len(FURTHER_GENES)) or len(received) != len(integers):
+        raise ValueError(
+            f"block {number}: got {values!r}, must be four integers: {', '.join(GENES)}; or six, with "
+            f"{' and '.join(FURTHER_GENES)}"
+        )
+    return integers
+
+
+def _further_names(number: int) -> list[str]:
+    return [f"b{number}_{gene}" for gene in FURTHER_GENES]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Hashable, Iterator
 
 import numpy as np
 
-from evopose2d.genotype.encoding import GENES, Genotype
+from evopose2d.genotype.encoding import Genotype
 from evopose2d.genotype.space import SearchSpace
 
 
@@ -106,13 +106,13 @@ def describe_mutation(parent: Genotype, child: Genotype) -> str:
 
     Several differences are joined by commas; equal genotypes give an empty text.
     """
-    changes = [
-        f"block {number} {gene} {old}→{new}"
-        for number, (before, after) in enumerate(zip(parent.blocks, child.blocks, strict=True), start=1)
-        for gene, old, new in zip(GENES, before, after, strict=True)
-        if old != new
-    ]
-    before, after = dict(parent.others), dict(child.others)
+    before, after = parent.genes, child.genes
     return ", ".join(
-        changes + [f"{name} {before[name]}→{after[name]}" for name in before if after[name] != before[name]]
+        f"{_in_words(name)} {before[name]}→{after[name]}" for name in before if after[name] != before[name]
     )
+
+
+def _in_words(name: str) -> str:
+    """Return a gene's name in words: ``b4_kernel`` is ``block 4 kernel``, all others are as they are."""
+    block, _, gene = name.partition("_")
+    return f"block {block[1:]} {gene}" if block[:1] == "b" and block[1:].isdecimal() else name

@@ -1,12 +1,13 @@
 """How far from its parent a child is born, by kind of mutation and by rule."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from evopose2d.genotype import Genotype, Mutation, PaperSpace, describe_mutation
+from evopose2d.genotype import Genotype, Mutation, SearchSpace, describe_mutation
 from evopose2d.inheritance.layers import LayerArrays
 from evopose2d.inheritance.rules import RULES, inherit
 from evopose2d.networks.scaling import NetworkSpec
@@ -29,7 +30,7 @@ class Birth:
 
 
 def single_mutations(
-    parent: Genotype, space: PaperSpace, rng: np.random.Generator, per_kind: int
+    parent: Genotype, space: SearchSpace, rng: np.random.Generator, per_kind: int
 ) -> list[tuple[str, Genotype]]:
     """Draw children that differ from a parent in one gene, some of each kind that the space allows.
 
@@ -106,7 +107,8 @@ def medians(births: Sequence[Birth]) -> dict[str, dict[str, float]]:
 
 
 def _kind(parent: Genotype, mutation: Mutation) -> str:
-    old, gene = parent.genes[mutation.name], mutation.name.partition("_")[2]
+    old = parent.genes[mutation.name]
+    gene = re.sub(r"^b\d+_", "", mutation.name)
     if gene in ("kernel", "stride"):
         return f"{gene} {old} to {mutation.value}"
     return f"{gene} {'up' if mutation.value > old else 'down'}"

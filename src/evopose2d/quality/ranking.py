@@ -19,7 +19,8 @@ import numpy as np
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import DataError, SearchError
-from evopose2d.evolution.individuals.configuration import check_search, search_space
+from evopose2d.evolution.individuals.configuration import check_search
+from evopose2d.evolution.individuals.spaces import paper_search_space, search_space
 from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.results.identity import search_identity
@@ -134,7 +135,7 @@ def _walks(params: Params, genotypes: int, known: Container[int] | None) -> list
         DataError: there are too few.
     """
     walks: list[Sampled] = []
-    for each in itertools.islice(sample(search_space(params.evolve), params.evolve.seed), _MOST):
+    for each in itertools.islice(sample(paper_search_space(params, "the ground truth"), params.evolve.seed), _MOST):
         if each.mutations and (known is None or each.number in known):
             walks.append(each)
         if len(walks) == genotypes:
@@ -147,7 +148,7 @@ class _Results:
 
     def __init__(self, params: Params, folder: Path, stop: StopRequest, engine: Workers) -> None:
         self._params = params
-        self._ancestor = search_space(params.evolve).ancestor
+        self._ancestor = search_space(params).ancestor
         self._folder = folder
         self._stop = stop
         self._engine = engine

@@ -14,7 +14,8 @@ import numpy as np
 
 from evopose2d.config.schema import EvolveConfig, Params
 from evopose2d.errors import ConfigError, SearchError
-from evopose2d.evolution.individuals.configuration import check_search, search_space
+from evopose2d.evolution.individuals.configuration import check_search
+from evopose2d.evolution.individuals.spaces import paper_search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.signals import stop_on_signals
@@ -102,7 +103,7 @@ def make_truth(
     settings = truth_settings(params)
     table = read_table(path) if path.exists() else TruthTable(settings, _made_with())
     check_settings(path, table.settings, settings)
-    wanted = list(jobs(search_space(params.evolve), params.evolve.seed, genotypes))
+    wanted = list(jobs(paper_search_space(params, "the ground truth"), params.evolve.seed, genotypes))
     missing = [job for job in wanted if job.key not in table.keys]
     logger.info("%s: %d of %d trainings are there", path, len(wanted) - len(missing), len(wanted))
     if not missing:

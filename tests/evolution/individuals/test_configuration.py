@@ -9,11 +9,11 @@ from evopose2d.evolution.individuals.configuration import (
     evolution_sampler,
     individual_params,
     network_size,
-    search_space,
     total_children,
     training_seed,
     with_absolute_paths,
 )
+from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec
 from evopose2d.evolution.sampler import Individual, State
 from evopose2d.genotype import Genotype, neighbours
@@ -30,7 +30,7 @@ def test_the_shipped_settings_are_those_of_a_search(tmp_path):
         (
             ["model.architecture=hrnet", "model.variant=w32"]
             + [f"model.{key}=null" for key in ("genotype", "compound_scaling", "head_blocks", "head_channels")],
-            r"model\.architecture: got 'hrnet', must be evopose2d for a search",
+            r"model\.architecture: got 'hrnet', must be one that has a genotype, such as evopose2d",
         ),
         (["evolve.space.strided=[3,5]"], r"model\.input_shape: got \[128, 96\], must be multiples of 64"),
         (
@@ -58,7 +58,7 @@ def test_settings_that_fit_are_taken(tmp_path, overrides):
 
 def test_every_reachable_genotype_builds_a_network(tmp_path):
     params = make_params(tmp_path)
-    space = search_space(params.evolve)
+    space = search_space(params)
     for child in neighbours(space.ancestor, space):
         describe(replace(params.model, genotype=child.to_lists()), 17)
 
@@ -66,7 +66,7 @@ def test_every_reachable_genotype_builds_a_network(tmp_path):
 def test_genotypes_that_build_the_same_network_are_one(tmp_path):
     params = make_params(tmp_path, "model.compound_scaling=true")
     sampler = evolution_sampler(params, 17)
-    ancestor = search_space(params.evolve).ancestor
+    ancestor = search_space(params).ancestor
     key = sampler.settings.fingerprint
     assert ancestor.with_gene(2, "repeats", 1) != ancestor
     # At 128 x 96 the depth of 2 repeats and that of 1 round to the same.

@@ -1,6 +1,7 @@
 """What ``params.yaml`` means to a search: its space, its sampler, and each individual's training."""
 
 import hashlib
+import itertools
 from collections.abc import Hashable
 from dataclasses import replace
 from functools import lru_cache
@@ -10,11 +11,12 @@ import numpy as np
 
 from evopose2d.config.schema import AugmentationConfig, EvolveConfig, Params, TrainConfig
 from evopose2d.errors import ConfigError
+from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
-from evopose2d.genotype import Genotype, PaperSpace, describe_mutation
+from evopose2d.genotype import Genotype, SearchSpace, describe_mutation
 from evopose2d.networks.architecture import ModelConfig
-from evopose2d.networks.families.evopose2d import EvoPose2DConfig, count, describe
+from evopose2d.networks.families.evopose2d import count, describe
 from evopose2d.networks.scaling import NetworkSpec
 from evopose2d.networks.size import NetworkSize
 
@@ -28,12 +30,13 @@ def check_search(params: Params) -> None:
     Raises:
         ConfigError: one line with the key, the value received and what is allowed.
     """
-    if not isinstance(params.model, EvoPose2DConfig):
-        raise ConfigError(f"model.architecture: got {params.model.architecture!r}, must be evopose2d for a search")
+    space = search_space(params)
     _check_resources(params)
     evolution_sampler(params, keypoints=1)  # which checks its own
-    space = search_space(params.evolve)
-    head, (height, width) = params.model.head_blocks, params.model.input_shape
+    section, head = "model", getattr(params.model, "head_blocks", 0)
+    if "head_blocks" in space.genes:
+        section, head = "evolve.space", max(space.genes["head_blocks"].values)
+    height, width = params.model.input_shape
     for strided in _strided_counts(space):
         stride = 2 ** (1 + strided)
         if height % stride or width % stride:
@@ -43,21 +46,9 @@ def check_search(params: Params) -> None:
             )
         if head > 1 + strided:
             raise ConfigError(
-                f"model.head_blocks: got {head}, must be at most {1 + strided} where a genotype of the search may "
+                f"{section}.head_blocks: got {head}, must be at most {1 + strided} where a genotype of the search may "
                 f"have {strided} blocks of stride 2 (evolve.space.strided)"
             )
-
-
-def search_space(evolve: EvolveConfig) -> PaperSpace:
-    """Build the space that the search visits."""
-    space = evolve.space
-    return PaperSpace(
-        Genotype.from_lists(evolve.ancestor),
-        kernels=tuple(space.kernels),
-        repeats=(space.repeats[0], space.repeats[1]),
-        stride_blocks=space.stride_blocks,
-        strided=(space.strided[0], space.strided[1]),
-    )
 
 
 def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
@@ -80,7 +71,7 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
 
     try:
         return EvolutionSampler(
-            search_space(evolve),
+            search_space(params),
             children=evolve.children,
             parents=evolve.parents,
             seed=evolve.seed,
@@ -226,9 +217,12 @@ def _check_resources(params: Params) -> None:
             raise ConfigError(f"evolve.{name}s: got {amount}, must be above 0 where accelerator.device is {name}")
 
 
-def _strided_counts(space: PaperSpace) -> set[int]:
-    """Return every number of strided blocks that mutations can reach."""
-    fixed = sum(block.stride == 2 for index, block in enumerate(space.ancestor.blocks) if not space.may_stride(index))
-    least = max(space.strided[0], fixed)
-    greatest = min(space.strided[1], fixed + space.stride_blocks)
-    return {*range(least, greatest + 1), space.ancestor.strided}
+def _strided_counts(space: SearchSpace) -> set[int]:
+    """Return every number of strided blocks that a genotype of the space has."""
+    genes = [(name, gene.values) for name, gene in space.genes.items() if name.endswith("_stride")]
+    names = [name for name, _ in genes]
+    patterns = (
+        space.ancestor.with_genes(dict(zip(names, values, strict=True)))
+        for values in itertools.product(*(values for _, values in genes))
+    )
+    return {each.strided for each in patterns if each in space} | {space.ancestor.strided}

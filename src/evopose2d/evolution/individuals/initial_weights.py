@@ -7,8 +7,8 @@ from pathlib import Path
 from evopose2d.config.pinned import read_pinned
 from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError, WeightsError
+from evopose2d.evolution.individuals.spaces import genotype_in, search_space
 from evopose2d.files import file_sha256
-from evopose2d.genotype import Genotype
 from evopose2d.importing import import_large
 
 _KEY = "evolve.initial_weights"
@@ -73,10 +73,12 @@ def _weight_file(params: Params, named: Path) -> Path:
     description = named / "network.json"
     try:
         model = json.loads(description.read_text(encoding="utf-8"))["model"]
-        genotype, rest = Genotype.from_lists(model["genotype"]), {**model, "genotype": None}
+        space = search_space(params)
+        genotype = genotype_in(space, model)
+        rest = {**model, "genotype": None, **space.ancestor.settings}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{description}: no trained EvoPose2D here ({error}); train one first") from None
-    if genotype != Genotype.from_lists(params.evolve.ancestor):
+    if genotype != space.ancestor:
         raise ConfigError(f"{_KEY}: {named} holds the network of {genotype}, which evolve.ancestor must be")
     differing = [name for name, value in rest.items() if name != "genotype" and value != getattr(params.model, name)]
     if differing:

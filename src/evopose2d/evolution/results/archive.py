@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from evopose2d.evolution.individuals.spaces import space_of_settings
 from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualResult
 from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.finalists import FinalSettings, final_specs, is_result_of
@@ -15,7 +16,7 @@ from evopose2d.evolution.results.journal import read_study
 from evopose2d.evolution.results.population import Population, SearchSize
 from evopose2d.evolution.results.verdict import Verdict
 from evopose2d.evolution.sampler import EvolutionSettings, History, Individual, Role, State, gain, read_history, select
-from evopose2d.genotype import Genotype, PaperSpace
+from evopose2d.genotype import Genotype
 from evopose2d.networks.architecture import ModelConfig
 from evopose2d.networks.registry import find_architecture, read_model
 
@@ -142,7 +143,9 @@ def read_search(root: Path) -> SearchArchive:
     store = SearchStore(root)
     identity = read_identity(store.identity_path)
     settings = identity["settings"]
-    individuals = read_history(read_study(store.journal_path), _sampler_settings(settings)).individuals
+    individuals = read_history(
+        read_study(store.journal_path), EvolutionSettings(space_of_settings(settings))
+    ).individuals
     finished = {state: [each.number for each in individuals if each.state is state] for state in State}
     results = {number: store.read_result(number) for number in finished[State.COMPLETE]}
     failures = {number: store.read_failure(number) for number in finished[State.FAILED]}
@@ -168,14 +171,3 @@ def read_search(root: Path) -> SearchArchive:
             if (failure := lost[spec.number]) is not None and failure.genotype == spec.genotype
         },
     )
-
-
-def _sampler_settings(settings: Mapping[str, Any]) -> EvolutionSettings:
-    space = PaperSpace(
-        Genotype.from_lists(settings["evolve.ancestor"]),
-        kernels=tuple(settings["evolve.space.kernels"]),
-        repeats=tuple(settings["evolve.space.repeats"]),
-        stride_blocks=settings["evolve.space.stride_blocks"],
-        strided=tuple(settings["evolve.space.strided"]),
-    )
-    return EvolutionSettings(space)

@@ -54,6 +54,7 @@ _BEFORE: Mapping[str, Any] = {
     "dataset.box_from": "annotations",
     "dataset.split.val": 0.2,  # they refused a folder without val split
     "dataset.split.seed": 0,
+    "evolve.space.kind": "paper",
     "evolve.random_numbers": "individual",
     "evolve.controls": False,
     "evolve.accumulation": 1,
@@ -62,6 +63,8 @@ _BEFORE: Mapping[str, Any] = {
 }
 # Keys that earlier versions stored and that nothing obeys any longer.
 _DROPPED = frozenset({"train.shuffle_buffer"})
+# Of the extended space.
+_EXTENDED = frozenset(f"evolve.space.{name}" for name in ("head_blocks", "head_channels", "expansion", "squeeze"))
 # What earlier versions did not store, and took from the machine.
 _NOT_TOLD_BEFORE = frozenset({"evolve.threads"})
 _SECTIONS = ("dataset", "write_tfrecords", "model", "evolve")
@@ -93,6 +96,8 @@ def search_identity(
     if params.evolve.stopping == "none":
         # As in searches from before there was any.
         kept = {key: value for key, value in kept.items() if not key.startswith("evolve.stopping")}
+    if params.evolve.space.kind == "paper":
+        kept = {key: value for key, value in kept.items() if key not in _EXTENDED}
     del kept["evolve.initial_weights"]
     if initial is not None:  # the file, not its name
         kept["evolve.initial_weights"] = initial.identity

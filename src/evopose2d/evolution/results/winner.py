@@ -48,7 +48,7 @@ class Winner:
             "val_loss": result.val_loss,
             "parameters": result.parameters,
             "multiply_adds": result.multiply_adds,
-            "genotype": result.genotype.to_lists(),
+            "genotype": result.genotype.to_json(),
             "weights": self.weights,
             "settings": dict(self.settings),
             "verdict": None if self.verdict is None else str(self.verdict),
@@ -114,7 +114,7 @@ def _winner(archive: SearchArchive, model: ModelConfig, result: IndividualResult
     now, searched = asdict(model), asdict(archive.model_config(result.genotype, model))
     settings = {
         **{f"model.{name}": value for name, value in searched.items() if value != now.get(name)},
-        "model.genotype": result.genotype.to_lists(),
+        **{f"model.{name}": value for name, value in result.genotype.model_settings.items()},
         "train.initial_weights": pin(Path(weights)) if from_weights else None,
     }
     return Winner(result, weights, settings, archive.verdict)

@@ -12,13 +12,14 @@ from evopose2d.evolution.results.finalists import FINAL_REPEATS
 from evopose2d.evolution.results.progress import origin_of
 from evopose2d.evolution.sampler import Role
 from evopose2d.files import write_json, write_text
-from evopose2d.genotype import GENES, Genotype
+from evopose2d.genotype import Genotype
 from evopose2d.stages.tables import write_csv
 from evopose2d.tracking.search_runs import IndividualRun, Measurement
 from evopose2d.visualization.curves import training_curves
 from evopose2d.visualization.style import save_figure
 
-_ONE_MUTATION = re.compile(r"block (\d+) (\w+) (\d+)→(\d+)")
+_ONE_MUTATION = re.compile(r"(?:block (\d+) )?(\w+) (\d+)→(\d+)")
+_BLOCK = re.compile(r"^b(\d+)_")
 _LONGEST_TAG = 4000
 
 
@@ -94,12 +95,11 @@ def _kind(individual: IndividualResult | IndividualFailure) -> str:
 
 
 def gene_params(genotype: Genotype) -> dict[str, int]:
-    """Name each gene: ``block1_kernel`` ... ``block7_stride``, channels in eighths as everywhere."""
-    return {
-        f"block{number}_{gene}": value
-        for number, block in enumerate(genotype.blocks, start=1)
-        for gene, value in zip(GENES, block, strict=True)
-    }
+    """Name each gene: ``block1_kernel`` ... ``block7_stride``, then further ones such as ``head_channels``.
+
+    Channels are in eighths as everywhere.
+    """
+    return {_BLOCK.sub(r"block\1_", name): value for name, value in genotype.genes.items()}
 
 
 def varied_genes(genotypes: Iterable[Genotype]) -> list[str]:
@@ -114,7 +114,8 @@ def varied_genes(genotypes: Iterable[Genotype]) -> list[str]:
 def genotype_yaml(genotype: Genotype) -> str:
     """Write a genotype as the lines of ``params.yaml`` that hold it."""
     blocks = "".join(f"    - {block}\n" for block in genotype.to_lists())
-    return f"model:\n  genotype:\n{blocks}"
+    others = "".join(f"  {name}: {value}\n" for name, value in genotype.settings.items())
+    return f"model:\n  genotype:\n{blocks}{others}"
 
 
 def _tags(individual: IndividualResult | IndividualFailure) -> dict[str, str]:
@@ -127,7 +128,10 @@ def _tags(individual: IndividualResult | IndividualFailure) -> dict[str, str]:
     }
     if (single := _ONE_MUTATION.fullmatch(individual.mutation)) is not None:
         block, gene, old, new = single.groups()
-        tags |= {"mutation_block": block, "mutation_kind": f"{gene} {'up' if int(new) > int(old) else 'down'}"}
+        tags |= {
+            "mutation_block": block or "head",
+            "mutation_kind": f"{gene} {'up' if int(new) > int(old) else 'down'}",
+        }
     return tags
 
 

@@ -4,7 +4,7 @@ The module imports without TensorFlow; measuring imports it.
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ import numpy as np
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import read_info
 from evopose2d.errors import ConfigError, SearchError
-from evopose2d.evolution.individuals.configuration import individual_params, individual_spec, network_spec, search_space
+from evopose2d.evolution.individuals.configuration import individual_params, individual_spec, network_spec
+from evopose2d.evolution.individuals.spaces import genotype_in, search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec
 from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.sampler import Individual, State
 from evopose2d.evolution.working.individual import train_individual
 from evopose2d.genotype import Genotype
-from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.progress import progress_bar
 
 
@@ -57,10 +57,9 @@ def parent_of_file(params: Params, weights: Path) -> Parent:
     Raises:
         ConfigError: the genotype lies outside the search space.
     """
-    if not isinstance(params.model, EvoPose2DConfig):
-        raise ConfigError(f"model.architecture: got {params.model.architecture!r}, must be evopose2d for a search")
-    genotype = Genotype.from_lists(params.model.genotype)
-    if genotype not in search_space(params.evolve):
+    space = search_space(params)
+    genotype = genotype_in(space, asdict(params.model))
+    if genotype not in space:
         raise ConfigError(
             f"model.genotype: got {genotype}, must lie in the search space (evolve.space, evolve.ancestor)"
         )
@@ -86,7 +85,7 @@ def inspect_births(params: Params, parent: Parent, *, per_kind: int, train: bool
     """
     from evopose2d.inheritance.inspection import birth_losses, medians, single_mutations
 
-    space = search_space(params.evolve)
+    space = search_space(params)
     children = single_mutations(parent.genotype, space, np.random.default_rng(params.evolve.seed), per_kind)
     measure = _losses_after_training if train else _losses_at_birth
     with progress_bar("measure", len(children), unit="birth") as progress:

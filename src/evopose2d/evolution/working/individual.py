@@ -17,10 +17,10 @@ from evopose2d.errors import WeightsError
 from evopose2d.evolution.individuals.configuration import individual_params, network_size, network_spec
 from evopose2d.evolution.individuals.early_stopping import exceeds
 from evopose2d.evolution.individuals.initial_weights import is_imagenet
+from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.working.worker import crops_of_process, functions_of_process
 from evopose2d.fitness import fitness
-from evopose2d.genotype import Genotype
 from evopose2d.importing import import_large
 from evopose2d.training.result import TrainingResult
 
@@ -125,7 +125,7 @@ def _initialise(
         file.write_bytes(weights)
         take(network, imagenet_arrays(file, imagenet_weights(params.model)))
         return
-    origin = spec.parent_genotype or Genotype.from_lists(params.evolve.ancestor)
+    origin = spec.parent_genotype or search_space(params).ancestor
     rule = params.evolve.inheritance
     if spec.parent_genotype is None and rule == "none":
         rule = "original"  # of children alone
