@@ -104,13 +104,23 @@ def _check_search(evolve: EvolveConfig) -> None:
     except ValueError as error:
         message = str(error)
         raise ConfigError(f"evolve.{'' if message.startswith('ancestor') else 'space.'}{message}") from None
-    if evolve.stopping != "none" and evolve.selection not in ("fitness", "aging"):
-        raise ConfigError(
-            f"evolve.stopping: got {evolve.stopping!r}, must be none with evolve.selection {evolve.selection!r}: "
-            "children are stopped by their fitness"
-        )
+    _check_stopping(evolve)
     if evolve.schedule == "generational" and evolve.children % evolve.parents:
         raise ConfigError(
             f"evolve.parents: got {evolve.parents}, must divide evolve.children ({evolve.children}) where "
             "evolve.schedule is generational"
         )
+
+
+def _check_stopping(evolve: EvolveConfig) -> None:
+    if evolve.stopping == "none":
+        return
+    if evolve.selection not in ("fitness", "aging"):
+        ranks = f"evolve.selection {evolve.selection!r}"
+    elif evolve.objectives != ["fitness"]:
+        ranks = f"evolve.objectives {', '.join(evolve.objectives)}"
+    else:
+        return
+    raise ConfigError(
+        f"evolve.stopping: got {evolve.stopping!r}, must be none with {ranks}: children are stopped by their fitness"
+    )

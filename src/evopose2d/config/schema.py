@@ -161,6 +161,7 @@ class EvolveConfig:
     seed: int = _allowed(minimum=0)
     schedule: str = _allowed(choices=("generational", "steady-state"))
     selection: str = _allowed()
+    objectives: list[str] = _allowed()
     generations: int = _allowed(minimum=0)
     children: int = _allowed(minimum=1)
     parents: int = _allowed(minimum=1)

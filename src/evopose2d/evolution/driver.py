@@ -21,6 +21,7 @@ from evopose2d.evolution.sampler import (
     State,
     attach,
     gain,
+    ranks_by_ap,
     read_history,
     suggest_genotype,
     tell,
@@ -178,7 +179,7 @@ class Driver:
         measurements = result.measurements
         individual = replace(self._individuals[result.number], state=State.COMPLETE, measurements=measurements)
         with writing(self._store.journal_path):
-            tell(self._study, result.number, measurements)
+            tell(self._study, result.number, measurements, self._sampler.settings.targets)
         self._note(individual)
         self._session.tracking.finished(result)
         self._estimate.learn(result)
@@ -220,7 +221,7 @@ class Driver:
             total=self._total(),
             elapsed=self._session.clock() - self._started,
             remaining=self._remaining(),
-            by_ap=self._evolve.selection == "ap",
+            by_ap=ranks_by_ap(self._evolve.selection, self._evolve.objectives),
         )
 
     def _remaining(self) -> float | None:

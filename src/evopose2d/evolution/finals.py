@@ -10,7 +10,7 @@ from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualRe
 from evopose2d.evolution.results.finalists import FinalSettings, final_specs, is_result_of
 from evopose2d.evolution.results.population import Population
 from evopose2d.evolution.results.progress import Status, TimeLeft, describe
-from evopose2d.evolution.sampler import Individual, Role, State
+from evopose2d.evolution.sampler import Individual, Role, State, ranks_by_ap
 from evopose2d.evolution.session import Session
 from evopose2d.progress import duration
 
@@ -106,7 +106,7 @@ class Finals:
             total=len(self._population),
             elapsed=self._session.clock() - self._started,
             remaining=self._remaining(),
-            by_ap=self._evolve.selection == "ap",
+            by_ap=ranks_by_ap(self._evolve.selection, self._evolve.objectives),
             finals=self._finals,
         )
 

@@ -18,6 +18,7 @@ from evopose2d.evolution.individuals.configuration import check_search, evolutio
 from evopose2d.evolution.individuals.initial_weights import find_initial_weights
 from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.lock import driver_lock
+from evopose2d.evolution.results.finalists import FinalSettings
 from evopose2d.evolution.results.identity import check_identity, data_identity, search_identity
 from evopose2d.evolution.results.journal import open_study
 from evopose2d.evolution.results.progress import Status, live_table
@@ -110,5 +111,5 @@ def best_rows(
             "parameters": each.parameters,
             "gmacs": network_size(params.model, each.genotype, keypoints).multiply_adds / 1e9,
         }
-        for each in select(history.individuals, count, params.evolve.selection)
+        for each in select(history.individuals, count, FinalSettings.of(params.evolve).strategy)
     ]

@@ -169,13 +169,6 @@ def test_all_genes_of_a_trial_belong_to_one_genotype():
     assert genotype_from_params(params) == read_history(study, sampler.settings).get(number).genotype
 
 
-def test_several_objectives_are_refused_by_ask():
-    sampler = EvolutionSampler(SPACE)
-    study = optuna.create_study(sampler=sampler, directions=["minimize", "minimize"])
-    with pytest.raises(ValueError, match="multi-objective"):
-        sampler.ask(study)
-
-
 def test_a_copy_of_the_sampler_goes_on_alike():
     sampler = EvolutionSampler(SPACE, **OPTIONS)
     study = optuna.create_study(sampler=sampler)

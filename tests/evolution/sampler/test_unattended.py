@@ -47,7 +47,7 @@ def test_a_study_that_was_killed_within_a_trial_goes_on(schedule, tmp_path):
     killed = textwrap.dedent(
         f"""
         import os
-        from tests.evolution.test_sampler_unattended import *
+        from tests.evolution.sampler.test_unattended import *
         def dies(trial):
             value = objective(trial)
             return value if trial.number < 4 else os._exit(9)

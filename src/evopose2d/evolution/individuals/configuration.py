@@ -77,6 +77,7 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
             seed=evolve.seed,
             schedule=evolve.schedule,  # type: ignore[arg-type]  # a choice of the schema
             selection=evolve.selection,
+            objectives=evolve.objectives,
             population=evolve.population,
             tournament=evolve.tournament,
             fingerprint=phenotype,

@@ -57,6 +57,8 @@ class IndividualResult:
         host: machine that trained it.
         stopped: whether its training was stopped before its last epoch, because others had come further.
         role: what it is for.
+        latency: milliseconds of a prediction on the target device; None where it was not measured.
+        latency_spread: of the measured times, from the first quartile to the third, in milliseconds.
     """
 
     number: int
@@ -73,6 +75,8 @@ class IndividualResult:
     host: str
     stopped: bool = False
     role: Role = Role.CHILD
+    latency: float | None = None
+    latency_spread: float | None = None
 
     @property
     def best(self) -> EpochResult:
@@ -92,12 +96,14 @@ class IndividualResult:
     @property
     def measurements(self) -> dict[str, float]:
         """All that the search may rank it by, by name."""
+        measured = {} if self.latency is None else {"latency": self.latency}
         return {
             "fitness": self.fitness,
             "ap": self.ap,
             "val_loss": self.val_loss,
             "parameters": self.parameters,
             "multiply_adds": self.multiply_adds,
+            **measured,
         }
 
     def to_json(self) -> dict[str, Any]:

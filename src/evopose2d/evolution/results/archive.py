@@ -13,9 +13,24 @@ from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.finalists import FinalSettings, final_specs, is_result_of
 from evopose2d.evolution.results.identity import read_identity
 from evopose2d.evolution.results.journal import read_study
+from evopose2d.evolution.results.lineage import LOSS_AND_SIZE
 from evopose2d.evolution.results.population import Population, SearchSize
+from evopose2d.evolution.results.trade_off import TradeOff
 from evopose2d.evolution.results.verdict import Verdict
-from evopose2d.evolution.sampler import EvolutionSettings, History, Individual, Role, State, gain, read_history, select
+from evopose2d.evolution.sampler import (
+    FITNESS_ALONE,
+    EvolutionSettings,
+    History,
+    Individual,
+    Objective,
+    Role,
+    State,
+    find_objectives,
+    gain,
+    ranks_by_ap,
+    read_history,
+    select,
+)
 from evopose2d.genotype import Genotype
 from evopose2d.networks.architecture import ModelConfig
 from evopose2d.networks.registry import find_architecture, read_model
@@ -65,10 +80,23 @@ class SearchArchive:
         return SearchSize.of_settings(self.settings).total(Population(self.individuals))
 
     @cached_property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> Verdict | TradeOff | None:
         """What the finals have come to; None without any, or before there is anything to compare."""
         ancestor = next((each.number for each in self.individuals if each.parent is None), 0)
-        return Verdict.of(self.finals.values(), ancestor, by_ap=self.settings["evolve.selection"] == "ap")
+        if len(self.objectives) > 1:
+            return TradeOff.of(self.finals.values(), ancestor, self.objectives)
+        finals = FinalSettings.of_settings(self.settings)
+        return Verdict.of(self.finals.values(), ancestor, by_ap=ranks_by_ap(finals.selection, finals.objectives))
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the search is for."""
+        return find_objectives(FinalSettings.of_settings(self.settings).objectives)
+
+    @property
+    def front_objectives(self) -> tuple[Objective, ...]:
+        """Of what the Pareto front is drawn: the search's objectives; of a single one, val loss against parameters."""
+        return self.objectives if len(self.objectives) > 1 else LOSS_AND_SIZE
 
     @cached_property
     def gains(self) -> dict[int, float]:
@@ -85,7 +113,7 @@ class SearchArchive:
         ranks = {} if self.verdict is None else {each.individual: each for each in self.verdict.standings}
         by_number = {each.number: each for each in self.individuals}
         best = [by_number[number] for number in ranks][:count]
-        selection, left = self.settings["evolve.selection"], count - len(best)
+        selection, left = FinalSettings.of_settings(self.settings).strategy, count - len(best)
         return [*best, *select(self.individuals, left, selection, lambda each: each.number not in ranks)]
 
     def generations_done(self) -> list[list[Individual]]:
@@ -144,7 +172,8 @@ def read_search(root: Path) -> SearchArchive:
     identity = read_identity(store.identity_path)
     settings = identity["settings"]
     individuals = read_history(
-        read_study(store.journal_path), EvolutionSettings(space_of_settings(settings))
+        read_study(store.journal_path),
+        EvolutionSettings(space_of_settings(settings), objectives=settings.get("evolve.objectives", FITNESS_ALONE)),
     ).individuals
     finished = {state: [each.number for each in individuals if each.state is state] for state in State}
     results = {number: store.read_result(number) for number in finished[State.COMPLETE]}

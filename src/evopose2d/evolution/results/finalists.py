@@ -8,7 +8,7 @@ import numpy as np
 
 from evopose2d.config.schema import EvolveConfig
 from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
-from evopose2d.evolution.sampler import Individual, Role, State, select
+from evopose2d.evolution.sampler import FITNESS_ALONE, Individual, Role, Selection, State, find_selection, select
 
 FINAL_REPEATS = 10
 """Trainings of one network at most; more would not be told apart by their numbers."""
@@ -26,6 +26,7 @@ class FinalSettings:
         repeats: trainings of each network, each with a seed of its own, 1 to 10.
         seed: of the search.
         selection: who is better in the search.
+        objectives: what the search is for.
     """
 
     count: int
@@ -33,11 +34,19 @@ class FinalSettings:
     repeats: int
     seed: int
     selection: str
+    objectives: tuple[str, ...] = FITNESS_ALONE
 
     @classmethod
     def of(cls, evolve: EvolveConfig) -> Self:
         """Return the settings of section ``evolve``."""
-        return cls(evolve.finalists, evolve.final_epochs, evolve.final_seeds, evolve.seed, evolve.selection)
+        return cls(
+            evolve.finalists,
+            evolve.final_epochs,
+            evolve.final_seeds,
+            evolve.seed,
+            evolve.selection,
+            tuple(evolve.objectives),
+        )
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -48,7 +57,13 @@ class FinalSettings:
             settings.get("evolve.final_seeds", 1),
             settings["evolve.seed"],
             settings["evolve.selection"],
+            tuple(settings.get("evolve.objectives", FITNESS_ALONE)),
         )
+
+    @property
+    def strategy(self) -> Selection:
+        """Who is better in the search."""
+        return find_selection(self.selection, objectives=self.objectives)
 
     @property
     def trainings(self) -> int:
@@ -66,11 +81,11 @@ def final_specs(settings: FinalSettings, individuals: Iterable[Individual]) -> l
         settings: of the finals.
         individuals: all of the search.
     """
-    chosen = finalists(individuals, settings.count, settings.selection)
+    chosen = finalists(individuals, settings.count, settings.strategy)
     return [_spec(settings, each, repeat) for repeat in range(settings.repeats) for each in chosen]
 
 
-def finalists(individuals: Iterable[Individual], count: int, selection: str) -> list[Individual]:
+def finalists(individuals: Iterable[Individual], count: int, selection: str | Selection) -> list[Individual]:
     """Return whose networks take part: the ancestor, then the best of other genotypes, best first.
 
     Args:

@@ -55,6 +55,7 @@ _BEFORE: Mapping[str, Any] = {
     "dataset.split.val": 0.2,  # they refused a folder without val split
     "dataset.split.seed": 0,
     "evolve.space.kind": "paper",
+    "evolve.objectives": ["fitness"],
     "evolve.random_numbers": "individual",
     "evolve.controls": False,
     "evolve.accumulation": 1,

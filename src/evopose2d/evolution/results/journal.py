@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
-from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
@@ -15,7 +14,7 @@ from optuna.trial import TrialState
 
 from evopose2d.errors import SearchError
 from evopose2d.evolution.individuals.store import writing
-from evopose2d.evolution.sampler import attach
+from evopose2d.evolution.sampler import EvolutionSampler, attach
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +22,7 @@ STUDY_NAME = "evopose2d"
 _LOCK_PATIENCE = 2.0  # seconds
 
 
-def open_study(path: Path, sampler: BaseSampler) -> Study:
+def open_study(path: Path, sampler: EvolutionSampler) -> Study:
     """Open a search's study, or create it; for the driver alone, because it repairs the file.
 
     Raises:
@@ -41,15 +40,15 @@ def open_study(path: Path, sampler: BaseSampler) -> Study:
                 study_name=STUDY_NAME,
                 storage=_storage(path),
                 sampler=sampler,
-                direction="minimize",
+                directions=_directions(sampler),
                 load_if_exists=True,
             )
 
 
-def study_in_memory(sampler: BaseSampler) -> Study:
+def study_in_memory(sampler: EvolutionSampler) -> Study:
     """Create a study that ends with the process."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(study_name=STUDY_NAME, sampler=sampler, direction="minimize")
+    return optuna.create_study(study_name=STUDY_NAME, sampler=sampler, directions=_directions(sampler))
 
 
 def read_study(path: Path) -> Study:
@@ -74,6 +73,10 @@ def fail(study: Study, number: int, error: str) -> None:
     trial = attach(study, number)
     trial.set_user_attr("error", error)
     study.tell(trial, state=TrialState.FAIL)
+
+
+def _directions(sampler: EvolutionSampler) -> list[str]:
+    return [each.direction for each in sampler.settings.targets]
 
 
 def _storage(path: Path) -> JournalStorage:

@@ -1,14 +1,17 @@
 """Who descends from whom: what reports and drawings show of a search's history."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evopose2d.errors import SearchError
-from evopose2d.evolution.sampler import Individual, Role, State
+from evopose2d.evolution.sampler import OBJECTIVES, Individual, Objective, Role, State
 from evopose2d.fitness import non_dominated_fronts
 from evopose2d.genotype import describe_mutation
+
+LOSS_AND_SIZE = (OBJECTIVES["val_loss"], OBJECTIVES["parameters"])
+"""Of what the Pareto front is shown in a search of a single objective."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +70,20 @@ def tree_layout(individuals: Iterable[Individual]) -> list[Node]:
     return list(nodes.values())
 
 
-def pareto_numbers(individuals: Iterable[Individual]) -> frozenset[int]:
-    """Return the numbers of those that none beats in validation loss and parameters both.
+def pareto_numbers(
+    individuals: Iterable[Individual], objectives: Sequence[Objective] = LOSS_AND_SIZE
+) -> frozenset[int]:
+    """Return the numbers of those that none beats in all objectives: nowhere worse and somewhere better.
 
-    Individuals that are not complete, or lack one of the two, do not take part, nor do controls.
+    Individuals that are not complete, or lack a measurement, do not take part, nor do controls.
     """
+    needed = frozenset().union(*(each.needs for each in objectives))
     measured = [
-        (individual.number, (individual.val_loss, individual.parameters))
+        (individual.number, [objective(individual) for objective in objectives])
         for individual in individuals
         if individual.state is State.COMPLETE
         and individual.role is not Role.CONTROL
-        and individual.val_loss is not None
-        and individual.parameters is not None
+        and needed <= individual.measurements.keys()
     ]
     if not measured:
         return frozenset()
@@ -86,16 +91,18 @@ def pareto_numbers(individuals: Iterable[Individual]) -> frozenset[int]:
     return frozenset(numbers[index] for index in next(non_dominated_fronts(points)))
 
 
-def population_table(individuals: Iterable[Individual]) -> list[dict[str, Any]]:
+def population_table(
+    individuals: Iterable[Individual], objectives: Sequence[Objective] = LOSS_AND_SIZE
+) -> list[dict[str, Any]]:
     """Return a row for each individual, by number.
 
     Returns:
         Rows of number, generation, parent, mutation (in words; empty without a known parent), role, state, fitness,
-        ap, val_loss, parameters, pareto (whether none beats it in loss and size both) and genotype (text, as
+        ap, val_loss, parameters, pareto (whether none beats it in all ``objectives``) and genotype (text, as
         ``params.yaml`` takes it).
     """
     by_number = _by_number(individuals)
-    front = pareto_numbers(by_number.values())
+    front = pareto_numbers(by_number.values(), objectives)
     return [
         {
             "number": number,

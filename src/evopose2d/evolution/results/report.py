@@ -54,7 +54,7 @@ def write_report(archive: SearchArchive, folder: Path) -> list[Path]:
 
 def population_rows(archive: SearchArchive) -> list[dict[str, Any]]:
     """Return a row for each individual, by number; what is not known of one is None."""
-    return [_row(row, archive) for row in population_table(archive.individuals)]
+    return [_row(row, archive) for row in population_table(archive.individuals, archive.front_objectives)]
 
 
 def best_rows(archive: SearchArchive, count: int) -> list[dict[str, Any]]:

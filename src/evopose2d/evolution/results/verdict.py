@@ -1,7 +1,7 @@
 """Whether a search has found anything: its finalists against its ancestor, trained equally."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Self
@@ -51,10 +51,23 @@ class Standing:
         """Multiply-adds of a forward pass over one image."""
         return self.trainings[0].multiply_adds
 
+    @property
+    def latency(self) -> float | None:
+        """Milliseconds of a prediction; None where they were not measured."""
+        return self.trainings[0].measurements.get("latency")
+
+    @property
+    def training(self) -> str:
+        """How it was trained, in words."""
+        epochs, seeds = max(len(each.epochs) for each in self.trainings), len(self.trainings)
+        return f"{epochs} epoch{'s' * (epochs > 1)}" + (f", {seeds} seeds" if seeds > 1 else "")
+
     def __str__(self) -> str:
+        latency = "" if self.latency is None else f", {self.latency:.3g} ms"
         return (
             f"individual {self.individual} in the finals: fitness {self.fitness:.4g}, AP {self.ap:.3f}, val loss "
             f"{self.val_loss:.4g}, {self.parameters / 1e6:.2f} M parameters, {self.multiply_adds / 1e9:.3g} GMACs"
+            f"{latency}"
         )
 
 
@@ -87,15 +100,13 @@ class Verdict:
         Returns:
             The verdict; None as long as the ancestor or everybody else is missing.
         """
-        groups: dict[int, list[IndividualResult]] = {}
-        for result in results:
-            groups.setdefault(-1 if result.parent is None else result.parent, []).append(result)
+        groups = group_by_network(results)
         if ancestor not in groups or len(groups) < 2:
             return None
         standings = [Standing(number, tuple(trainings)) for number, trainings in groups.items()]
         # Of equals the ancestor is better, then the older.
         standings.sort(key=lambda each: (_value(each, by_ap=by_ap), each.individual))
-        return cls(tuple(standings), ancestor, by_ap, _noise(groups, by_ap=by_ap))
+        return cls(tuple(standings), ancestor, by_ap, chance_lead(groups, _ap_reversed if by_ap else _fitness))
 
     @property
     def winner(self) -> Standing:
@@ -153,29 +164,52 @@ def _value(standing: Standing, *, by_ap: bool) -> float:
     return -standing.ap if by_ap else standing.fitness
 
 
-def _noise(groups: Mapping[int, Sequence[IndividualResult]], *, by_ap: bool) -> float | None:
+def group_by_network(results: Iterable[IndividualResult]) -> dict[int, list[IndividualResult]]:
+    """Return the trainings of each network of the finals, by number of the individual whose network it is."""
+    groups: dict[int, list[IndividualResult]] = {}
+    for result in results:
+        groups.setdefault(-1 if result.parent is None else result.parent, []).append(result)
+    return groups
+
+
+def chance_lead(
+    groups: Mapping[int, Sequence[IndividualResult]], value: Callable[[IndividualResult], float], objectives: int = 1
+) -> float | None:
     """Return what the best network's lead over the ancestor exceeds by chance in one of twenty searches.
 
     All networks are trained with the same seeds: a randomised block design, whose blocks are the seeds. What is left
     of the values after the means of networks and seeds is noise; its mean square, of (N - 1)(R - 1) degrees of freedom
     for N networks and R seeds, gives the standard error of a difference, and Student's t its one-sided limit. The
     winner is the best of N - 1 networks that are compared with the ancestor, so each may exceed the limit in one of
-    20 (N - 1) cases (Bonferroni).
+    20 (N - 1) cases (Bonferroni); where there are several objectives, that many times fewer.
+
+    Args:
+        groups: trainings of each network, by number.
+        value: of a training; less is better.
+        objectives: in which networks are compared.
+
+    Returns:
+        The lead; None where fewer than two seeds are common to all networks.
     """
     seeds = set.intersection(*({each.seed for each in trainings} for trainings in groups.values()))
     if len(seeds) < 2:
         return None
     values = np.array(
-        [
-            [(-each.ap if by_ap else each.fitness) for each in sorted(trainings, key=_seed) if each.seed in seeds]
-            for trainings in groups.values()
-        ]
+        [[value(each) for each in sorted(trainings, key=_seed) if each.seed in seeds] for trainings in groups.values()]
     )
     networks, repeats = values.shape
     freedom = (networks - 1) * (repeats - 1)
     left = values - values.mean(1, keepdims=True) - values.mean(0, keepdims=True) + values.mean()
     error = math.sqrt(2 * float((left**2).sum()) / freedom / repeats)
-    return error * float(stats.t.ppf(1 - (1 - _CONFIDENCE) / (len(groups) - 1), freedom))
+    return error * float(stats.t.ppf(1 - (1 - _CONFIDENCE) / (len(groups) - 1) / objectives, freedom))
+
+
+def _fitness(result: IndividualResult) -> float:
+    return result.fitness
+
+
+def _ap_reversed(result: IndividualResult) -> float:
+    return -result.ap
 
 
 def _seed(result: IndividualResult) -> int:

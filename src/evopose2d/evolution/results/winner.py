@@ -12,6 +12,7 @@ from evopose2d.errors import SearchError
 from evopose2d.evolution.individuals.spec import IndividualResult
 from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.archive import SearchArchive
+from evopose2d.evolution.results.trade_off import TradeOff
 from evopose2d.evolution.results.verdict import Verdict
 from evopose2d.networks.architecture import ModelConfig
 
@@ -33,7 +34,7 @@ class Winner:
     result: IndividualResult
     weights: str
     settings: Mapping[str, Any]
-    verdict: Verdict | None = None
+    verdict: Verdict | TradeOff | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON value."""

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from evopose2d.evolution.sampler import trials
 from evopose2d.evolution.sampler.genes import suggest_genotype
 from evopose2d.evolution.sampler.history import History
+from evopose2d.evolution.sampler.objectives import FITNESS_ALONE, Objective
 from evopose2d.evolution.sampler.proposal import propose, ready
 from evopose2d.evolution.sampler.record import Role
 from evopose2d.evolution.sampler.selections import Selection
@@ -88,6 +89,10 @@ class EvolutionSampler(BaseSampler):
             Proposals then wait for the running individuals that they depend on (:class:`NotReadyError`), and a search
             whose ancestor failed ends (:class:`SearchError`).
 
+        objectives: what the study's values are, in their order, as objects or by name: by default one, the fitness. Of
+            several, parents are those of the first fronts, with most room to their neighbours (non-dominated sorting
+            with crowding). The study has their directions: ``maximize`` for ``ap``, ``minimize`` for all others.
+
     Raises:
         ValueError: one line with the setting, what was received and what is allowed.
 
@@ -110,6 +115,7 @@ class EvolutionSampler(BaseSampler):
         screening: int = 1,
         mutations: float = 1.0,
         exclusive: bool = False,
+        objectives: Sequence[str | Objective] = FITNESS_ALONE,
     ) -> None:
         self._exclusive = exclusive
         self._seed = seed
@@ -127,6 +133,7 @@ class EvolutionSampler(BaseSampler):
             screening,
             mutations,
             strict=exclusive,
+            objectives=objectives,
         )
         self._gene_distributions = self.settings.distributions
         self._forget()
@@ -193,14 +200,14 @@ class EvolutionSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return no parameters: a genotype is drawn when its first gene is suggested, not in every trial."""
-        self._raise_error_if_multi_objective(study)
+        trials.check_directions(study, self.settings)
         return {}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return a value for each parameter: genes of the trial's genotype, others at random."""
-        self._raise_error_if_multi_objective(study)
+        trials.check_directions(study, self.settings)
         return {
             name: self.sample_independent(study, trial, name, distribution)
             for name, distribution in search_space.items()
@@ -212,10 +219,11 @@ class EvolutionSampler(BaseSampler):
         """Return the trial's gene of that name, or a random value where it is no gene.
 
         Raises:
-            ValueError: the study has several objectives, or the gene lies outside ``param_distribution``.
+            ValueError: the study's directions are not those of the objectives, or the gene lies outside
+                ``param_distribution``.
             NotReadyError, SearchError, NoUnseenNeighbour: the trial has no genotype yet and cannot get one.
         """
-        self._raise_error_if_multi_objective(study)
+        trials.check_directions(study, self.settings)
         if param_name not in self._gene_distributions:
             entropy = [self._settings(study).seed, trial.number, zlib.crc32(param_name.encode())]
             random_sampler = RandomSampler(seed=int(np.random.SeedSequence(entropy).generate_state(1)[0]))
@@ -267,7 +275,7 @@ class EvolutionSampler(BaseSampler):
         return seeded
 
     def _refreshed(self, study: Study) -> History:
-        self._raise_error_if_multi_objective(study)
+        trials.check_directions(study, self.settings)
         history, changed = self._histories.get(study), self._changed.get(study)
         if history is None or changed is None or not self._exclusive:
             history = self._histories.setdefault(study, History(fingerprint=self.settings.fingerprint))

@@ -1,6 +1,6 @@
 """What a search is told: its space, how many children and parents, and who may become a parent."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from optuna.distributions import BaseDistribution
 
 from evopose2d.evolution.sampler.genes import gene_distributions
+from evopose2d.evolution.sampler.objectives import FITNESS_ALONE, Objective, find_objectives
 from evopose2d.evolution.sampler.selections import Selection, find_selection
 from evopose2d.genotype import Genotype, SearchSpace, by_genes
 
@@ -45,6 +46,8 @@ class EvolutionSettings:
             generational only), ``gain`` (fitness less what training alone gains; needs controls), ``aging`` (the
             fittest of a random tournament among the youngest; steady-state only), or what installed packages offer.
             See :mod:`.selections`.
+        objectives: what the search is for, as objects or by name. Of others than the fitness (the paper's), the best
+            become parents, and of several, those of the first fronts: ``selection`` is then ``fitness`` or ``pareto``.
         population: ``aging``: how many of the youngest complete individuals are alive, at least 1.
         tournament: ``aging``: how many of them are drawn, with replacement, at least 1.
         fingerprint: of a genotype; two of equal fingerprint count as one.
@@ -75,6 +78,7 @@ class EvolutionSettings:
     screening: int = 1
     mutations: float = 1.0
     strict: bool = True
+    objectives: Sequence[str | Objective] = FITNESS_ALONE
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -87,6 +91,7 @@ class EvolutionSettings:
                 f"parents: got {self.parents}, must divide the {self.children} children of a generation "
                 "(steady-state: any number)"
             )
+        _ = self.targets  # which checks their names
         strategy, shown = self.strategy, f"selection: got {self.selection!r}"
         if self.schedule not in strategy.schedules:
             raise ValueError(f"{shown} with schedule {self.schedule!r}, must be {' or '.join(strategy.schedules)}")
@@ -98,7 +103,19 @@ class EvolutionSettings:
         """The selection strategy."""
         if isinstance(self.selection, Selection):
             return self.selection
-        return find_selection(self.selection, population=self.population, tournament=self.tournament)
+        return find_selection(
+            self.selection, objectives=self.objectives, population=self.population, tournament=self.tournament
+        )
+
+    @cached_property
+    def targets(self) -> tuple[Objective, ...]:
+        """The objectives, which a study's values are of."""
+        return find_objectives(self.objectives)
+
+    @property
+    def by_fitness(self) -> bool:
+        """Whether the fitness is the only objective: it is then a study's value, whatever the study's direction."""
+        return [each.name for each in self.targets] == list(FITNESS_ALONE)
 
     @cached_property
     def distributions(self) -> dict[str, BaseDistribution]:

@@ -1,11 +1,11 @@
 """Individuals as Optuna trials: how a proposal and a result are stored, and how a history is read back.
 
-A trial's value is the fitness. Its genes are parameters; they also stand, with role, generation, parent and
-mutation, in one system attribute, which is written at once. All other measurements are user attributes: every one
-that is a number, so that an objective function may add its own.
+A trial's value is the fitness; with other objectives, its values are those, in their order. Its genes are parameters;
+they also stand, with role, generation, parent and mutation, in one system attribute, which is written at once. All
+other measurements are user attributes: every one that is a number, so that an objective function may add its own.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from evopose2d.evolution.sampler.genes import genotype_from_params, genotype_to_params
 from evopose2d.evolution.sampler.history import History
+from evopose2d.evolution.sampler.objectives import FITNESS_ALONE, OBJECTIVES, Objective
 from evopose2d.evolution.sampler.proposal import Proposal
 from evopose2d.evolution.sampler.record import Individual, Role, State
 from evopose2d.evolution.sampler.settings import EvolutionSettings
@@ -43,19 +44,27 @@ def attach(study: Study, number: int) -> optuna.Trial:
     return optuna.Trial(study, trial._trial_id)
 
 
-def tell(study: Study, number: int, measurements: Mapping[str, float]) -> None:
-    """Finish an individual: store what was measured, then its fitness.
+def tell(
+    study: Study,
+    number: int,
+    measurements: Mapping[str, float],
+    objectives: Sequence[Objective] = (OBJECTIVES["fitness"],),
+) -> None:
+    """Finish an individual: store what was measured, then the study's values.
 
     Killed in between, the individual is still running and can be told again.
 
     Args:
         study: the search.
         number: the individual's number.
-        measurements: by name; ``fitness`` is the study's value and not NaN, all others become user attributes.
+        measurements: by name, ``fitness`` among them. None that is a value of the study is NaN; where the fitness is
+            the only objective, it is the study's value, and all others become user attributes.
+        objectives: that the study has.
 
     Raises:
         KeyError: the study has no such trial.
-        ValueError: the trial is not running, there is no fitness, it is NaN, or a name is not free.
+        ValueError: the trial is not running, there is no fitness, a value is NaN, or a name is not free.
+        SearchError: an objective needs a measurement that is missing.
     """
     trial = attach(study, number)
     taken = _NO_MEASUREMENTS & measurements.keys()
@@ -64,10 +73,12 @@ def tell(study: Study, number: int, measurements: Mapping[str, float]) -> None:
             f"measurements of trial {number}: got {sorted(measurements)}, must have fitness and none of "
             f"{sorted(_NO_MEASUREMENTS)}"
         )
+    values = [each.value(number, measurements) for each in objectives]
+    by_fitness = [each.name for each in objectives] == list(FITNESS_ALONE)
     for name, value in measurements.items():
-        if name != "fitness":
+        if name != "fitness" or not by_fitness:
             trial.set_user_attr(name, value)
-    study.tell(trial, measurements["fitness"], state=TrialState.COMPLETE)
+    study.tell(trial, values, state=TrialState.COMPLETE)
 
 
 def read_history(study: Study, settings: EvolutionSettings) -> History:
@@ -102,8 +113,7 @@ def _take_up(history: History, study: Study, trial: FrozenTrial, settings: Evolu
     # A journal gives every trial its own copies, 20 kB of them.
     if trial.distributions == settings.distributions:
         trial.distributions = settings.distributions
-    sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-    individual = _individual(trial, settings, sign)
+    individual = _individual(trial, settings, study.directions)
     if individual is None:
         history.record_without_genotype(trial.number, finished=trial.state.is_finished())
     else:
@@ -173,7 +183,24 @@ def fixed_genes(trial: FrozenTrial, names: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in names}
 
 
-def _individual(trial: FrozenTrial, settings: EvolutionSettings, sign: float) -> Individual | None:
+def check_directions(study: Study, settings: EvolutionSettings) -> None:
+    """Hold a study's directions against the objectives.
+
+    Raises:
+        ValueError: one line with the directions received and those that must be.
+    """
+    received = [direction.name.lower() for direction in study.directions]
+    expected = [each.direction for each in settings.targets]
+    if received != expected and not (settings.by_fitness and len(received) == 1):
+        names = ", ".join(each.name for each in settings.targets)
+        raise ValueError(
+            f"study: got directions {', '.join(received)}, must be {', '.join(expected)} for objectives {names}"
+        )
+
+
+def _individual(
+    trial: FrozenTrial, settings: EvolutionSettings, directions: Sequence[StudyDirection]
+) -> Individual | None:
     genotype = stored_genotype(trial, settings.distributions)
     if genotype is None:
         return None
@@ -182,8 +209,8 @@ def _individual(trial: FrozenTrial, settings: EvolutionSettings, sign: float) ->
     parent = proposed.get("parent")
     state = _STATES.get(trial.state, State.RUNNING)
     measurements = _measurements(trial)
-    if state is State.COMPLETE and trial.value is not None:
-        measurements["fitness"] = sign * trial.value
+    if state is State.COMPLETE and trial.values is not None:
+        measurements = _with_values(measurements, trial.values, settings, directions)
     return Individual(
         number=trial.number,
         generation=proposed.get("generation", 0),
@@ -193,6 +220,20 @@ def _individual(trial: FrozenTrial, settings: EvolutionSettings, sign: float) ->
         measurements=measurements,
         role=Role(proposed.get("role", Role.ANCESTOR if parent is None else Role.CHILD)),
     )
+
+
+def _with_values(
+    measurements: Mapping[str, float],
+    values: Sequence[float],
+    settings: EvolutionSettings,
+    directions: Sequence[StudyDirection],
+) -> dict[str, float]:
+    """Add a study's values; where no fitness was stored, the first stands for it, reversed where more is better."""
+    least = -values[0] if directions[0] is StudyDirection.MAXIMIZE else values[0]
+    if settings.by_fitness:
+        return {**measurements, "fitness": least}
+    named = {each.name: value for each, value in zip(settings.targets, values, strict=True)}
+    return {"fitness": least, **named, **measurements}
 
 
 def _measurements(trial: FrozenTrial) -> dict[str, float]:

@@ -4,11 +4,11 @@ A package offers another as an entry point of the group ``evopose2d.selections``
 :class:`Selection`. The name of an objective is that of a strategy, too: the best in it become parents.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from evopose2d.evolution.sampler.history import History
+from evopose2d.evolution.sampler.objectives import FITNESS_ALONE, OBJECTIVES, Objective, find_objective, find_objectives
 from evopose2d.evolution.sampler.objectives import GROUP as _OBJECTIVES_GROUP
-from evopose2d.evolution.sampler.objectives import OBJECTIVES, find_objective
 from evopose2d.evolution.sampler.record import Individual, Role
 from evopose2d.evolution.sampler.registry import find, names
 from evopose2d.evolution.sampler.selections.aging import Aging
@@ -27,6 +27,8 @@ SELECTIONS: Mapping[str, type[Selection]] = {
 }
 """The project's own, by name, besides the objectives."""
 
+_RANKING = ("fitness", "pareto")  # that rank by whatever objectives there are
+
 __all__ = [
     "SELECTIONS",
     "Aging",
@@ -36,25 +38,48 @@ __all__ = [
     "Pareto",
     "Selection",
     "find_selection",
+    "ranks_by_ap",
     "select",
 ]
 
 
-def find_selection(name: str, *, population: int = 64, tournament: int = 16) -> Selection:
+def find_selection(
+    name: str,
+    *,
+    objectives: Sequence[str | Objective] = FITNESS_ALONE,
+    population: int = 64,
+    tournament: int = 16,
+) -> Selection:
     """Return the strategy of that name, or the one that ranks by the objective of that name.
 
     Args:
         name: of a strategy or of an objective.
+        objectives: what the search is for. Of others than the fitness, the best become parents; of several, those of
+            the first fronts.
         population: for strategies with a population, such as ``aging``.
         tournament: for strategies with tournaments, such as ``aging``.
 
     Raises:
-        ValueError: nothing has that name (lists the names that there are), or it is given what cannot be.
+        ValueError: nothing has that name (lists the names that there are), it is given what cannot be, or the strategy
+            does not rank by these objectives.
     """
+    targets = find_objectives(objectives)
+    told = [each.name for each in targets]
+    if told != list(FITNESS_ALONE):
+        if name not in _RANKING:
+            raise ValueError(
+                f"selection: got {name!r} with objectives {', '.join(told)}, must be {' or '.join(_RANKING)}"
+            )
+        return ByObjective(targets[0]) if len(targets) == 1 else Pareto(targets)
     if name in names(OBJECTIVES, _OBJECTIVES_GROUP):
         return ByObjective(find_objective(name))
     found = find("selection", name, SELECTIONS, GROUP, also=names(OBJECTIVES, _OBJECTIVES_GROUP))
     return found.from_settings(population=population, tournament=tournament)
+
+
+def ranks_by_ap(selection: str, objectives: Sequence[str] = FITNESS_ALONE) -> bool:
+    """Return whether the best of a search are those of greatest AP alone, by what its settings say."""
+    return (selection == "ap" and tuple(objectives) == FITNESS_ALONE) or tuple(objectives) == ("ap",)
 
 
 def select(
