@@ -23,6 +23,7 @@ _ROWS = (
     ("tracking",),
     ("stages",),
     ("prediction",),
+    ("refinement",),
     ("export",),
     ("evolution",),
     ("quality",),
@@ -53,6 +54,7 @@ _NEVER = {
     "quality": {"mlflow", "ray"},
     "benchmarks": {"mlflow", "optuna", "ray"},
     "prediction": {"evopose2d.training", "evopose2d.tracking", "optuna", "ray"},
+    "refinement": {"evopose2d.training", "evopose2d.tracking", "mlflow", "optuna", "ray"},
 }
 _TENSORFLOW_IN_DATA = {"prefetching.py", "writing.py", "pipeline.py"}
 

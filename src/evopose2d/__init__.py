@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evopose2d.prediction.estimator import PoseEstimator, Poses
+    from evopose2d.refinement.refiner import PoseRefiner
 
 __version__ = version("evopose2d")
-__all__ = ["PoseEstimator", "Poses", "__version__"]
+__all__ = ["PoseEstimator", "PoseRefiner", "Poses", "__version__"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
         from evopose2d.prediction import estimator
 
         return getattr(estimator, name)
+    if name == "PoseRefiner":
+        from evopose2d.refinement.refiner import PoseRefiner
+
+        return PoseRefiner
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -149,6 +149,12 @@ def flip_back(heatmaps: Tensor, permutation: Sequence[int], shift: float = 1.0) 
     return sum(weight * padded[:, :, tap : tap + width] for tap, weight in enumerate(_cubic_weights(1 - shift)))
 
 
+def mirrored_pose(pose: Tensor, permutation: Sequence[int], width: int) -> Tensor:
+    """Mirror poses (B, K, 3) as ``keras.ops.flip`` mirrors their crops of ``width`` pixels; left becomes right."""
+    exchanged = ops.take(pose, ops.convert_to_tensor(list(permutation)), axis=1)
+    return ops.concatenate([width - 1 - exchanged[..., :1], exchanged[..., 1:]], axis=-1)
+
+
 def flip_shift(coordinates: str, stride: float) -> float:
     """Return the heatmap pixels by which mirrored maps are shifted to the right; see the module's description.
 

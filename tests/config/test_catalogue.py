@@ -43,7 +43,8 @@ def test_every_published_network_is_there():
     mspn = {f"mspn_{stages}stage" for stages in (1, 2, 3, 4)}
     baselines = {f"simple_baseline_resnet{layers}" for layers in (50, 101, 152)} | {"hrnet_w32", "hrnet_w48"}
     evopose2d = {f"evopose2d_{size}" for size in ("xs", "s", "m", "l")}
-    assert networks == baselines | {f"{name}_384x288" for name in baselines} | evopose2d | mspn | {"ancestor"}
+    others = {"ancestor", "posefix_resnet50", "posefix_resnet152_384x288"}
+    assert networks == baselines | {f"{name}_384x288" for name in baselines} | evopose2d | mspn | others
     for name in evopose2d:
         assert {name, f"{name}_f32", f"{name}_imagenet", f"{name}_f32_imagenet"} <= set(_ALL_NAMES)
 

@@ -97,8 +97,7 @@ def test_dark_of_a_map_without_a_peak_is_finite(fill):
 
 def read(coordinates, method, heatmaps, mirrored):
     reader = HeatmapReader(Decoding(True, method, coordinates), [0], SIGMA, STRIDE)
-    images = np.zeros((len(heatmaps), 1, 1, 3), np.float32)
-    return np.asarray(reader(images, heatmaps, lambda flipped: mirrored))[:, 0, :2]
+    return np.asarray(reader(heatmaps, lambda: mirrored))[:, 0, :2]
 
 
 def strided(points):

@@ -5,6 +5,7 @@ from keras import ops
 
 from evopose2d.evaluation.decoding import Decoding
 from evopose2d.evaluation.predictor import PosePredictor
+from evopose2d.networks.pose_heatmaps import PoseHeatmaps
 
 STRIDE = 4
 HEIGHT, WIDTH = 64, 48
@@ -79,6 +80,28 @@ def test_the_flip_test_asks_for_the_mirrored_picture_and_leaves_the_loss():
         assert abs(flipped["keypoints"][0, channel, 0] / STRIDE - x) <= 0.25
         assert abs(flipped["keypoints"][0, channel, 1] / STRIDE - y) <= 0.25
         assert flipped["keypoints"][0, channel, 2] == pytest.approx(mean[..., channel].max() / 255)
+
+
+class Redrawn(keras.Model):
+    """A network that gives back the pose that it is to refine."""
+
+    def call(self, given, training=None):
+        images, pose = given
+        assert images.shape[1:] == (HEIGHT, WIDTH, 3)
+        shape = (HEIGHT // STRIDE, WIDTH // STRIDE)
+        return 255 * PoseHeatmaps(shape, 1.0, dtype="float32")(pose / ops.array([STRIDE, STRIDE, 1.0]))
+
+
+@pytest.mark.parametrize("flip_test", [False, True])
+def test_a_pose_is_mirrored_with_its_picture(flip_test):
+    pose = keypoints_at((12, 20, 1), (24, 36, 1), (20, 8, 1))
+    decoding = Decoding(flip_test=flip_test, method="dark", coordinates="exact")
+    predictor = PosePredictor(Redrawn(), FLIP, decoding, sigma=4.0, stride=STRIDE)
+    inputs = {"images": picture_with_peaks((3, 5), (6, 9), (5, 2)), "keypoints": pose * 0, "pose": pose}
+
+    found = predictor.predict(inputs, verbose=0)["keypoints"]
+
+    np.testing.assert_allclose(found[..., :2], pose[..., :2], atol=0.1)
 
 
 def test_a_network_of_bfloat16_gives_keypoints_of_float32():

@@ -14,6 +14,7 @@ from evopose2d.cli.import_labels import import_labels
 from evopose2d.cli.networks import networks
 from evopose2d.cli.output import configure_logging, import_tensorflow, show
 from evopose2d.cli.predict import predict
+from evopose2d.cli.refine import refine
 from evopose2d.cli.results import sync
 from evopose2d.cli.weights import convert_weights
 
@@ -33,6 +34,7 @@ app.command()(devices)
 app.add_typer(benchmark)
 app.command("import")(import_labels)
 app.command()(predict)
+app.command()(refine)
 app.command()(export)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from evopose2d.data.geometry import (
     warp,
 )
 from evopose2d.data.images import ImageDecoder
+from evopose2d.data.pose_errors import given_as_labelled, overlapping, seeds, synthesise
 from evopose2d.data.record_index import RecordIndex, RecordReader
 from evopose2d.data.records import WHOLE, Record, parse
 from evopose2d.errors import DataError
@@ -52,6 +53,8 @@ class Job:
         seed: of order and augmentation, in training.
         augmentation: how crops are varied, in training.
         centred: place crops by the centres of their outer pixels (``geometry.crop_matrices``), in evaluation.
+        pose_errors: how often keypoints are wrong in the pose that a network is given to refine
+            (``pose_errors.synthesise``); None: no pose is given.
     """
 
     kind: str
@@ -63,6 +66,7 @@ class Job:
     seed: int = 0
     augmentation: AugmentationConfig | None = None
     centred: bool = False
+    pose_errors: float | None = None
 
     @property
     def fields(self) -> Fields:
@@ -74,6 +78,8 @@ class Job:
             crops = {name: (shape, "uint8") for name, shape in shapes.items()}
             return crops | {"keypoints": keypoints, "mirrored_keypoints": keypoints}
         crop = {"images": ((height, width, 3), "uint8"), "keypoints": keypoints}
+        if self.pose_errors is not None:
+            crop["pose"] = keypoints
         if self.kind == TRAINING:
             return crop
         numbers = dict.fromkeys(("image_id", "annotation_id"), ((), "int64"))
@@ -129,20 +135,27 @@ class Cropper:
         Raises:
             DataError: a record is damaged.
         """
-        records = self._job.index.records[people]
+        job = self._job
+        records = job.index.records[people]
         starts = np.flatnonzero(np.concatenate([[True], records[1:] != records[:-1]]))
         runs = [slice(start, end) for start, end in zip(starts, [*starts[1:], len(people)], strict=True)]
         parsed = [self._parsed(int(records[run.start])) for run in runs]
-        chosen = [people[run] - self._job.index.first_people[records[run.start]] for run in runs]
+        chosen = [people[run] - job.index.first_people[records[run.start]] for run in runs]
 
         def joined(name: str) -> NDArray[Any]:
             return np.concatenate([getattr(record, name)[some] for record, some in zip(parsed, chosen, strict=True)])
 
-        crops = self._job.place(joined("box"), joined("keypoints"), drawn)
-        names = _CROPS[self._job.kind]
+        crops = job.place(joined("box"), joined("keypoints"), drawn)
+        names = _CROPS[job.kind]
         for (_, keypoints_name), (_, keypoints) in zip(names, crops, strict=True):
             out[keypoints_name][rows] = keypoints
-        if self._job.kind == EVALUATION:
+        if job.pose_errors is not None:
+            seen = [(record, some) for record, whole in zip(parsed, chosen, strict=True) for some in whole.tolist()]
+            for row, (record, some), matrix, labels, seed in zip(
+                rows.tolist(), seen, *crops[0], seeds(drawn, people, job.seed), strict=True
+            ):
+                out["pose"][row] = self._pose(record, some, matrix, labels, seed)
+        if job.kind == EVALUATION:
             out["matrix"][rows] = crops[0][0]
             for name in _KEPT[1:]:
                 out[name][rows] = joined(name)
@@ -154,6 +167,28 @@ class Cropper:
                 moved = matrices[run] if whole else placed(matrices[run], record.placement)
                 for matrix, row in zip(moved, rows[run].tolist(), strict=True):
                     warp(pixels, matrix, out[image_name][row])
+
+    def _pose(
+        self,
+        record: Record,
+        person: int,
+        matrix: NDArray[np.float64],
+        labels: NDArray[np.float32],
+        seed: Sequence[int],
+    ) -> NDArray[np.float32]:
+        """Return the pose (K, 3) that is given of a person of a record, whose crop has labels (K, 3)."""
+        job = self._job
+        if not job.pose_errors:
+            return given_as_labelled(labels)
+        near = overlapping(record.box[person], record.box)
+        near[person] = False
+        others = transform_keypoints(record.keypoints[near], np.broadcast_to(matrix, (int(near.sum()), 2, 3)))
+        scale = np.linalg.det(matrix[:, :2])
+        if scale < 0:  # a mirrored crop
+            others = others[:, list(job.schema.flip_permutation)]
+        area = float(np.prod(record.box[person, 2:])) * abs(float(scale))
+        others = mask_outside(others, job.input_shape)
+        return synthesise(np.random.default_rng(seed), labels, others, area, job.schema, job.pose_errors)
 
     def _parsed(self, record: int) -> Record:
         parsed = parse(self._reader.read(record), self._job.schema.count)

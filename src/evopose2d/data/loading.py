@@ -153,7 +153,7 @@ def _end(process: subprocess.Popen[bytes], tasks: int, done: int) -> None:
 def packed(job: Job) -> bytes:
     """Return a job as bytes, for a process to unpack."""
     augmentation = None if job.augmentation is None else asdict(job.augmentation)
-    plain = ("kind", "fast_dct", "input_shape", "batch_size", "seed", "centred")
+    plain = ("kind", "fast_dct", "input_shape", "batch_size", "seed", "centred", "pose_errors")
     settings = {name: getattr(job, name) for name in plain}
     settings |= {"files": job.index.files, "schema": asdict(job.schema), "augmentation": augmentation}
     stream = io.BytesIO()

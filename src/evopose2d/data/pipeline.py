@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from evopose2d.config.schema import AugmentationConfig
@@ -16,11 +15,12 @@ from evopose2d.data.geometry import InputShape
 from evopose2d.data.loading import Batches
 from evopose2d.data.record_index import RecordIndex, index_files
 from evopose2d.data.shards import RecordsInfo
+from evopose2d.errors import ConfigError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
+Batch = tuple[NDArray[Any], ...]
 
 
 def steps_per_epoch(records: RecordsInfo, batch_size: int) -> int:
@@ -37,7 +37,8 @@ class TrainingBatches:
     starting at a later one gives the batches of an unbroken run.
 
     They are pairs of images (B, H, W, 3) uint8 RGB and keypoints (B, K, 3) float32: x, y in crop pixels and
-    visibility, which is 0 outside the crop.
+    visibility, which is 0 outside the crop. With ``pose_errors`` the pose that is to be refined, (B, K, 3) float32,
+    stands between them: x, y in crop pixels, and 1 for a keypoint that is given.
 
     Attributes:
         records: the training people.
@@ -49,6 +50,7 @@ class TrainingBatches:
         crops: these people's crops of this shape, where they are at hand and mirroring is all that changes them; the
             batches are the same, and the records are not read.
         processes: how many load; None: one a core, or none for few people.
+        pose_errors: how often keypoints are wrong in the pose that is given (``cropping.Job``); None: none is.
     """
 
     records: RecordsInfo
@@ -59,9 +61,15 @@ class TrainingBatches:
     epochs: range
     crops: TrainingCrops | None = None
     processes: int | None = None
+    pose_errors: float | None = None
 
     def __post_init__(self) -> None:
         self.records.check_covered(self.input_shape, self.augmentation)
+        if self.pose_errors is not None and self.records.crops is not None:
+            raise ConfigError(
+                f"write_tfrecords.content: got crops ({self.records.folder}), must be images to train a network that "
+                "refines poses: keypoints are taken for those of other people in the image"
+            )
 
     def __len__(self) -> int:
         return len(self.epochs) * steps_per_epoch(self.records, self.batch_size)
@@ -79,9 +87,10 @@ class TrainingBatches:
             batch_size=self.batch_size,
             seed=self.seed,
             augmentation=self.augmentation,
+            pose_errors=self.pose_errors,
         )
         for batch in Batches(job, self.epochs, self.processes):
-            yield batch["images"], batch["keypoints"]
+            yield tuple(batch[name] for name in ("images", "pose", "keypoints") if name in batch)
 
     def _gathered(self, crops: TrainingCrops) -> Iterator[Batch]:
         for number in self.epochs:
@@ -101,8 +110,9 @@ def training_dataset(
     epochs: int,
     first_epoch: int = 0,
     crops: TrainingCrops | None = None,
+    pose_errors: float | None = None,
 ) -> "tf.data.Dataset":
-    """Return ``TrainingBatches`` for TensorFlow and Keras.
+    """Return ``TrainingBatches`` for TensorFlow and Keras, as pairs: what a network is given, and keypoints.
 
     Args:
         records: the training people.
@@ -113,16 +123,22 @@ def training_dataset(
         epochs: epoch at which to stop.
         first_epoch: epoch to begin with, counted from 0.
         crops: these people's crops, where they are at hand.
+        pose_errors: as in ``TrainingBatches``; a network then is given pairs of images and poses.
 
     Raises:
-        ConfigError: the records do not cover the augmentation.
+        ConfigError: the records do not cover the augmentation, or lack the people that stand beside others.
     """
     from evopose2d.data.prefetching import as_dataset
 
     numbers = range(first_epoch, epochs)
-    batches = TrainingBatches(records, input_shape, augmentation, batch_size, seed, numbers, crops)
-    shapes = (((batch_size, *input_shape, 3), "uint8"), ((batch_size, records.schema.count, 3), "float32"))
-    return as_dataset(batches, shapes)
+    batches = TrainingBatches(
+        records, input_shape, augmentation, batch_size, seed, numbers, crops, pose_errors=pose_errors
+    )
+    images, keypoints = ((batch_size, *input_shape, 3), "uint8"), ((batch_size, records.schema.count, 3), "float32")
+    if pose_errors is None:
+        return as_dataset(batches, (images, keypoints))
+    dataset = as_dataset(batches, (images, keypoints, keypoints))
+    return dataset.map(lambda images, pose, keypoints: ((images, pose), keypoints))
 
 
 def evaluation_dataset(
@@ -132,6 +148,7 @@ def evaluation_dataset(
     batch_size: int,
     centred: bool = False,
     processes: int | None = None,
+    pose_errors: float | None = None,
 ) -> Batches:
     """Return everybody in the order of the records, in batches of one size.
 
@@ -143,10 +160,13 @@ def evaluation_dataset(
         batch_size: people in a batch, B.
         centred: place crops by the centres of their outer pixels (``geometry.crop_matrices``).
         processes: how many load; None: one a core, or none for few people.
+        pose_errors: how often keypoints are wrong in the pose that is given (``cropping.Job``), the same each time;
+            None: none is.
 
     Returns:
         Dictionaries of ``images`` (B, H, W, 3) uint8 RGB; ``keypoints`` (B, K, 3) float32 x, y in crop pixels
-        and visibility, which is 0 outside the crop; ``matrix`` (B, 2, 3) float64, image to crop pixels;
+        and visibility, which is 0 outside the crop; with ``pose_errors`` ``pose`` (B, K, 3) float32 x, y in crop
+        pixels, and 1 for a keypoint that is given; ``matrix`` (B, 2, 3) float64, image to crop pixels;
         ``image_id`` and ``annotation_id`` (B,) int64; ``score`` (B,) float32 of the box; ``box`` (B, 4)
         float32 x, y, width, height in image pixels.
 
@@ -155,7 +175,8 @@ def evaluation_dataset(
         DataError: the records are damaged.
     """
     records.check_covered(input_shape)
-    return Batches(_ordered(EVALUATION, records, input_shape, batch_size, centred=centred), processes=processes)
+    job = _ordered(EVALUATION, records, input_shape, batch_size, centred=centred, pose_errors=pose_errors)
+    return Batches(job, processes=processes)
 
 
 def constant_crops_dataset(records: RecordsInfo, input_shape: InputShape, *, batch_size: int) -> Batches:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keras import ops
-
 from evopose2d.errors import ConfigError
 from evopose2d.heatmaps import COORDINATES, METHODS, decode, decode_dark, flip_back, flip_shift, to_crop_pixels
 
@@ -64,21 +62,19 @@ class HeatmapReader:
         self.sigma = sigma
         self.stride = stride
 
-    def __call__(self, images: Tensor, heatmaps: Tensor, predict: Callable[[Tensor], Tensor]) -> Tensor:
+    def __call__(self, heatmaps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
         """Read heatmaps, after the flip test where it is asked for.
 
         Args:
-            images: (B, H, W, 3) that the heatmaps are of.
             heatmaps: (B, h, w, K) float32.
-            predict: gives the float32 heatmaps of other images; called for the mirrored ones.
+            mirrored: returns the float32 heatmaps of what the network was given, mirrored.
 
         Returns:
             (B, K, 3) float32: x, y in crop pixels and score.
         """
         choice = self.decoding
         if choice.flip_test:
-            mirrored = predict(ops.flip(images, axis=2))
             shift = flip_shift(choice.coordinates, self.stride)
-            heatmaps = (heatmaps + flip_back(mirrored, self.flip_permutation, shift)) / 2.0
+            heatmaps = (heatmaps + flip_back(mirrored(), self.flip_permutation, shift)) / 2.0
         keypoints = decode_dark(heatmaps, self.sigma) if choice.method == "dark" else decode(heatmaps)
         return to_crop_pixels(keypoints, tuple(heatmaps.shape[1:3]), self.stride, choice.coordinates)

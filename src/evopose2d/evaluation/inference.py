@@ -20,7 +20,7 @@ from evopose2d.progress import progress_bar
 
 Batch = Mapping[str, ArrayLike]
 Inputs = list[NDArray[Any]]
-_GIVEN = ("images", "keypoints")
+_GIVEN = ("images", "keypoints", "pose")
 _KEPT = ("image_id", "annotation_id", "score", "box", "matrix")
 
 
@@ -67,7 +67,7 @@ class _Feed:
     people: int
     collector: CropCollector | None
     bar: tqdm
-    first: Inputs
+    first: Mapping[str, NDArray[Any]]
     seen: int = 0
     crop_area: int = 0
     kept: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in _KEPT})
@@ -79,12 +79,13 @@ class _Feed:
         Not by ``Dataset.from_generator``: under Python 3.11 that has the C library get whatever is larger than 128 KB
         from the system anew, for as long as the process lives (TensorFlow 2.21).
         """
-        types = [values.dtype for values in self.first]
+        names, first = list(self.first), list(self.first.values())
+        types = [values.dtype for values in first]
 
         def take(_: tf.Tensor) -> tuple[dict[str, tf.Tensor]]:
             taken = tf.numpy_function(self._take, [], types)
-            shaped = [tf.ensure_shape(tensor, values.shape) for tensor, values in zip(taken, self.first, strict=True)]
-            return (dict(zip(_GIVEN, shaped, strict=True)),)
+            shaped = [tf.ensure_shape(tensor, values.shape) for tensor, values in zip(taken, first, strict=True)]
+            return (dict(zip(names, shaped, strict=True)),)
 
         return prefetched(tf.data.Dataset.range(steps).map(take))
 
@@ -92,10 +93,10 @@ class _Feed:
         """Take the next batch; the first one again where the dataset ended too early, which is told at the end."""
         batch = next(self.batches, None)
         if batch is None:
-            return self.first
+            return list(self.first.values())
         arrays = {name: np.asarray(value) for name, value in batch.items()}
         self.bar.update(self._keep(arrays))
-        return [arrays[name] for name in _GIVEN]
+        return [arrays[name] for name in self.first]
 
     def _keep(self, arrays: Mapping[str, NDArray[Any]]) -> int:
         count = min(len(arrays["images"]), self.people - self.seen)
@@ -116,6 +117,7 @@ def predict_people(
     *,
     collector: CropCollector | None = None,
     progress: bool = False,
+    description: str = "validate",
 ) -> Predictions:
     """Predict every person once; what pads the last batch beyond the last person is left out.
 
@@ -123,10 +125,11 @@ def predict_people(
         predictor: the network with decoding.
         dataset: batches of one size: ``images`` (B, H, W, 3) uint8, ``keypoints`` (B, K, 3) in crop pixels,
             ``matrix`` (B, 2, 3) image to crop, ``box`` (B, 4) and, all (B,), ``image_id``, ``annotation_id``,
-            ``score``.
+            ``score``; for a network that refines poses also ``pose`` (B, K, 3).
         people: N, number of people in the dataset without padding, at least 1.
         collector: picks crops for pictures as they pass.
         progress: show how far it has come.
+        description: of the work, in a word.
 
     Raises:
         DataError: the dataset holds fewer than ``people``.
@@ -134,14 +137,14 @@ def predict_people(
     batches = iter(dataset)
     first = next(batches, None)
     if first is None:
-        raise DataError(f"validation: the dataset holds nobody, must hold {people} people")
+        raise DataError(f"{description}: the dataset holds nobody, must hold {people} people")
     steps = math.ceil(people / len(np.asarray(first["score"])))
-    with progress_bar("validate", people, unit="box", shown=progress) as bar:
-        inputs = [np.asarray(first[name]) for name in _GIVEN]
+    with progress_bar(description, people, unit="box", shown=progress) as bar:
+        inputs = {name: np.asarray(first[name]) for name in _GIVEN if name in first}
         feed = _Feed(itertools.chain([first], batches), people, collector, bar, inputs)
         outputs = predictor.predict(feed.dataset(steps), steps=steps, verbose=0)
     if feed.seen < people:
-        raise DataError(f"validation: the dataset ends after {feed.seen} people, must hold {people}")
+        raise DataError(f"{description}: the dataset ends after {feed.seen} people, must hold {people}")
     kept = {name: np.concatenate(parts) for name, parts in feed.kept.items()}
     crop_keypoints = np.asarray(outputs["keypoints"][:people])
     linear = np.asarray(kept["matrix"][..., :2], np.float64)

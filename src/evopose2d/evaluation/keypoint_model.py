@@ -36,7 +36,7 @@ class KeypointModel(keras.Model):
         Returns:
             (B, K, 3) float32: x, y in crop pixels and score, 0..1 (hardly above).
         """
-        return self.reader(images, self.heatmaps(images), self.heatmaps)
+        return self.reader(self.heatmaps(images), lambda: self.heatmaps(ops.flip(images, axis=2)))
 
     def heatmaps(self, images: Tensor) -> Tensor:
         """Predict heatmaps (B, h, w, K) float32."""

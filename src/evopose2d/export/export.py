@@ -21,7 +21,7 @@ from evopose2d.evaluation.decoding import Decoding, HeatmapReader
 from evopose2d.evaluation.keypoint_model import KeypointModel
 from evopose2d.export.description import describe, forget, remember
 from evopose2d.export.formats import FORMATS, Crops, Format, Runner, check_available
-from evopose2d.stages.pose_model import PoseModel
+from evopose2d.stages.pose_model import PoseModel, check_sees_images_alone
 
 TOLERANCE = 0.1  # crop pixels
 _SURE = 0.2  # score from which on a keypoint is more than a guess
@@ -80,6 +80,7 @@ def export(
         ConfigError: a format cannot be written here, or not with these choices.
         DataError: a float32 format gives other keypoints than Keras; it is not left behind.
     """
+    check_sees_images_alone(model, "export")
     for name in names:
         check_available(name)
         if name.startswith("tflite") and decoding.method == "dark":

@@ -15,6 +15,8 @@ from evopose2d.limits import allowed
 from evopose2d.networks.operations import Features, Operations
 from evopose2d.networks.weight_file import WeightFile
 
+_COLOURS = 3
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -50,6 +52,20 @@ class Output(Generic[Features]):
     weight: float = 1.0
     sigma: float = 1.0
     hardest: int = 0
+
+
+@dataclass(frozen=True)
+class PoseInput:
+    """A pose that a network is given beside each crop, to refine it.
+
+    Attributes:
+        sigma: standard deviation in crop pixels of the Gaussians as which it is drawn.
+        errors: how much more often than PoseFix (arXiv 1812.03595) has it keypoints are wrong in the poses of training;
+            0: these are the labels.
+    """
+
+    sigma: float
+    errors: float
 
 
 @dataclass(frozen=True)
@@ -94,7 +110,7 @@ class Architecture(ABC, Generic[Config]):
 
         Args:
             operations: what to do at each layer: build it, count it, ...
-            images: normalised.
+            images: normalised; with a pose (``pose_input``) followed by its K drawn keypoints, (B, H, W, 3 + K).
             model: checked settings.
             keypoints: K.
 
@@ -104,6 +120,14 @@ class Architecture(ABC, Generic[Config]):
         Raises:
             ConfigError: the settings fit no network.
         """
+
+    def pose_input(self, model: Config) -> PoseInput | None:
+        """Return what pose a network refines; None: it sees images alone."""
+        return None
+
+    def channels(self, model: Config, keypoints: int) -> int:
+        """Return the channels of what ``outputs`` is given."""
+        return _COLOURS if self.pose_input(model) is None else _COLOURS + keypoints
 
     def check(self, model: Config) -> None:
         """Check the keys that depend on each other, after each was checked by its own limits.

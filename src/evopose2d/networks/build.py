@@ -7,11 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from evopose2d.networks.architecture import ModelConfig, Output
+from evopose2d.networks.architecture import ModelConfig, Output, PoseInput
 from evopose2d.networks.cpu_kernels import CpuLayerFactory, are_faster
 from evopose2d.networks.images import IMAGE_MEAN, IMAGE_STD
 from evopose2d.networks.keras_operations import KerasOperations
 from evopose2d.networks.layers import LayerFactory
+from evopose2d.networks.pose_heatmaps import PoseHeatmaps
 from evopose2d.networks.registry import architecture_of
 
 Tensor = Any  # a symbolic tensor of any backend
@@ -22,7 +23,8 @@ class SupervisedNetwork:
     """A network with all that training supervises.
 
     Attributes:
-        network: from images (B, H, W, 3) to the predicted heatmaps (B, h, w, K); what training is for.
+        network: from images (B, H, W, 3), or images and poses, to the predicted heatmaps (B, h, w, K); what training
+            is for.
         outputs: symbolic heatmaps computed from the network's input, the prediction last.
     """
 
@@ -44,7 +46,8 @@ def build_network(
 
     Returns:
         A Functional network from input ``images`` (B, H, W, 3), RGB 0..255 (float or uint8), to float32
-        heatmaps (B, h, w, K) with peaks of about 255.
+        heatmaps (B, h, w, K) with peaks of about 255. One that refines poses has a second input ``pose``
+        (B, K, 3) float32: x, y in crop pixels, and above 0 for a keypoint that is given.
 
     Raises:
         ConfigError: the settings fit no network.
@@ -64,6 +67,7 @@ def build_supervised(
         (model.input_shape[0], model.input_shape[1]),
         model.architecture,
         (CpuLayerFactory if are_faster() else LayerFactory)(seed, synchronized),
+        pose=_pose_input(family.pose_input(model), keypoints),
     )
 
 
@@ -72,6 +76,7 @@ def build(
     input_shape: tuple[int, int],
     name: str,
     layers: LayerFactory,
+    pose: tuple[Tensor, float] | None = None,
 ) -> SupervisedNetwork:
     """Build what a function of operations and normalised images describes.
 
@@ -80,10 +85,20 @@ def build(
         input_shape: (H, W) in pixels.
         name: of the model.
         layers: makes the layers.
+        pose: the input (B, K, 3) of a pose, and the deviation in pixels of the Gaussians as which it is drawn.
     """
     images = keras.Input((*input_shape, 3), dtype="float32", name="images")
-    outputs = tuple(describe(KerasOperations(layers), _normalised(images)))
-    return SupervisedNetwork(keras.Model(images, outputs[-1].heatmaps, name=name), outputs)
+    inputs, features = images, _normalised(images)
+    if pose is not None:
+        drawn = PoseHeatmaps(input_shape, pose[1], dtype="float32", name="pose_heatmaps")(pose[0])
+        inputs = [images, pose[0]]
+        features = keras.layers.Concatenate(dtype="float32", name="images_and_pose")([features, drawn])
+    outputs = tuple(describe(KerasOperations(layers), features))
+    return SupervisedNetwork(keras.Model(inputs, outputs[-1].heatmaps, name=name), outputs)
+
+
+def _pose_input(pose: PoseInput | None, keypoints: int) -> tuple[Tensor, float] | None:
+    return None if pose is None else (keras.Input((keypoints, 3), dtype="float32", name="pose"), pose.sigma)
 
 
 def _normalised(images: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ _BUILT_IN = {
     "simple_baseline": f"{_FAMILIES}.simple_baseline:SimpleBaseline",
     "hrnet": f"{_FAMILIES}.hrnet:HRNet",
     "mspn": f"{_FAMILIES}.mspn:MSPN",
+    "posefix": f"{_FAMILIES}.posefix:PoseFix",
 }
 
 

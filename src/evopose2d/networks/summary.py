@@ -35,7 +35,9 @@ def summarise(model: ModelConfig, keypoints: int) -> NetworkSummary:
     """
     height, width = model.input_shape
     operations = RecordingOperations()
-    outputs = architecture_of(model).outputs(operations, operations.images(height, width), model, keypoints)
+    family = architecture_of(model)
+    images = operations.images(height, width, family.channels(model, keypoints))
+    outputs = family.outputs(operations, images, model, keypoints)
     heatmaps = outputs[-1].heatmaps
     output_shape = (heatmaps.height, heatmaps.width, heatmaps.channels)
     return NetworkSummary((height, width, 3), output_shape, operations.recording().size)

@@ -13,7 +13,7 @@ from evopose2d.evaluation.decoding import Decoding, HeatmapReader
 from evopose2d.evaluation.keypoint_model import KeypointModel
 from evopose2d.evaluation.scoring import person_scores
 from evopose2d.keypoints import KeypointSchema
-from evopose2d.stages.pose_model import PoseModel, load_pose_model
+from evopose2d.stages.pose_model import PoseModel, check_sees_images_alone, load_pose_model
 
 Image = NDArray[np.uint8]
 
@@ -71,6 +71,7 @@ class PoseEstimator:
     ) -> None:
         choice = Decoding(flip_test, decoding, coordinates)
         loaded = model if isinstance(model, PoseModel) else load_pose_model(Path(model))
+        check_sees_images_alone(loaded, "PoseEstimator")
         height, width = loaded.config.input_shape
         self.input_shape = (height, width)
         self.keypoints: KeypointSchema = loaded.keypoints

@@ -14,7 +14,7 @@ from evopose2d.data.geometry import InputShape
 from evopose2d.data.pipeline import evaluation_dataset
 from evopose2d.data.records import raise_if_corrupt
 from evopose2d.data.shards import RecordsInfo, read_info
-from evopose2d.errors import DataError
+from evopose2d.errors import ConfigError, DataError
 from evopose2d.evaluation.coco_ap import KeypointAP, evaluate_results
 from evopose2d.evaluation.decoding import Decoding
 from evopose2d.evaluation.inference import Batch, Predictions, predict_people
@@ -66,6 +66,7 @@ class Judge:
         matched: whether each person's box is that of an annotation.
 
     Raises:
+        ConfigError: the network refines poses, and there are none of detected people.
         DataError: the records or the annotations of the split are missing, have other keypoints, or label nobody.
     """
 
@@ -101,8 +102,18 @@ class Judge:
             jit_compile=jit_compile,
         )
         height, width = model.config.input_shape
+        if model.pose_errors is not None and config.boxes != "annotations":
+            raise ConfigError(
+                f"validate.boxes: got {config.boxes}, must be annotations for a network that refines poses: those that "
+                "it is validated on are made from labels; `evopose2d refine` takes those of detected people"
+            )
         self._batches = _batches(
-            self.records, (height, width), config.batch_size, centred=decoding.centred_crops, cache=cache
+            self.records,
+            (height, width),
+            config.batch_size,
+            centred=decoding.centred_crops,
+            cache=cache,
+            pose_errors=model.pose_errors,
         )
 
     def __call__(self, *, collector: CropCollector | None = None, progress: bool = False) -> Judgement:
@@ -156,9 +167,16 @@ def _records(records_root: Path, root: Path, config: ValidateConfig) -> RecordsI
 
 
 def _batches(
-    records: RecordsInfo, input_shape: InputShape, batch_size: int, *, centred: bool, cache: CropCache | None
+    records: RecordsInfo,
+    input_shape: InputShape,
+    batch_size: int,
+    *,
+    centred: bool,
+    cache: CropCache | None,
+    pose_errors: float | None,
 ) -> Iterable[Batch]:
-    crops = None if cache is None else cache.evaluation(records, input_shape, centred=centred)
-    if crops is not None:
-        return crops.batches(batch_size)
-    return evaluation_dataset(records, input_shape, batch_size=batch_size, centred=centred)
+    if cache is not None and pose_errors is None:
+        crops = cache.evaluation(records, input_shape, centred=centred)
+        if crops is not None:
+            return crops.batches(batch_size)
+    return evaluation_dataset(records, input_shape, batch_size=batch_size, centred=centred, pose_errors=pose_errors)

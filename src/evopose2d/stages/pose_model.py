@@ -12,7 +12,7 @@ from evopose2d.files import write_json
 from evopose2d.keypoints import KeypointSchema
 from evopose2d.networks.architecture import ModelConfig, Output
 from evopose2d.networks.build import build_network
-from evopose2d.networks.registry import read_model
+from evopose2d.networks.registry import architecture_of, read_model
 from evopose2d.weights import load_weights, save_weights
 
 _DESCRIPTION = "network.json"
@@ -24,7 +24,7 @@ class PoseModel:
     """A network with the meaning of its input and output.
 
     Attributes:
-        network: from images (B, H, W, 3), RGB 0..255, to heatmaps (B, h, w, K).
+        network: from images (B, H, W, 3), RGB 0..255, or images and poses, to heatmaps (B, h, w, K).
         config: what it was built from.
         keypoints: what its K heatmaps stand for.
         sigma: standard deviation of the Gaussians it was trained on, in pixels of a heatmap 64 high.
@@ -40,7 +40,26 @@ class PoseModel:
     @property
     def stride(self) -> int:
         """Input pixels for one heatmap pixel."""
-        return self.network.input_shape[1] // self.network.output_shape[1]
+        return int(self.network.inputs[0].shape[1] // self.network.output_shape[1])
+
+    @property
+    def pose_errors(self) -> float | None:
+        """How often keypoints are wrong in the poses that it is trained to refine; None: it sees images alone."""
+        pose = architecture_of(self.config).pose_input(self.config)
+        return None if pose is None else pose.errors
+
+
+def check_sees_images_alone(model: PoseModel, command: str) -> None:
+    """Refuse a network that refines poses where there are none.
+
+    Raises:
+        ConfigError: it is one; the line names what to use instead.
+    """
+    if model.pose_errors is not None:
+        raise ConfigError(
+            f"{command}: a network of architecture {model.config.architecture} refines poses and finds none itself; "
+            "use `evopose2d refine RESULTS.json`"
+        )
 
 
 def save_pose_model(folder: Path, model: PoseModel) -> None:

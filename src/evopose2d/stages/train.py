@@ -115,7 +115,10 @@ def training_task(
             jit_compile=accelerator.jit_compile,
             cache=cache,
         )
-    crops = None if cache is None else cache.training(records, (height, width), config.augmentation)
+    pose_errors = model.pose_errors
+    crops = None
+    if cache is not None and pose_errors is None:
+        crops = cache.training(records, (height, width), config.augmentation)
 
     def validate() -> tuple[float, float]:
         judgement = judge(progress=True)
@@ -136,6 +139,7 @@ def training_task(
             first_epoch=first_epoch,
             epochs=config.epochs,
             crops=crops,
+            pose_errors=pose_errors,
         ),
         steps_per_epoch=steps_per_epoch(records, config.batch_size),
         validate=validate,

@@ -38,7 +38,7 @@ class TrainingTask:
     Attributes:
         network: from normalising images to heatmaps; built inside the accelerator's scope.
         batches: gives the batches of all epochs from the given one (counted from 0) to the last: uint8 images
-            (B, H, W, 3) with keypoints (B, K, 3) in crop pixels.
+            (B, H, W, 3), or pairs of them and poses (B, K, 3), with keypoints (B, K, 3) in crop pixels.
         steps_per_epoch: optimizer steps in an epoch, of a batch each.
         validate: gives the network's loss and AP over the val people, as it is when called.
         config: the ``train`` section.
@@ -143,7 +143,7 @@ def trainable(
         traced: functions to trace the step from where that is possible.
     """
     outputs = outputs or (Output(network.outputs[0]),)
-    if jit_compile or len(outputs) > 1 or not _can_trace_apart():
+    if jit_compile or len(outputs) > 1 or len(network.inputs) > 1 or not _can_trace_apart():
         traced = None
     model = _TrainingModel(network, outputs, config.sigma, traced)
     optimizer = AdamL2(
@@ -172,13 +172,13 @@ class _TrainingModel(keras.Model):
         self, network: keras.Model, outputs: Sequence[Output[Any]], sigma: float, traced: TracedSegments | None
     ) -> None:
         super().__init__(network.inputs, [output.heatmaps for output in outputs], name="training")
-        strides = [network.input_shape[1] // output.heatmaps.shape[1] for output in outputs]
+        strides = [network.inputs[0].shape[1] // output.heatmaps.shape[1] for output in outputs]
         self._supervised_loss = supervised_loss(outputs, strides, sigma)
         self._traced = traced
         self._segments = () if traced is None else tuple(segments(network, same_block))
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:  # noqa: ANN401 - tensors
-        """Return the heatmaps (B, h, w, K) of each output for images (B, H, W, 3)."""
+        """Return the heatmaps (B, h, w, K) of each output for images (B, H, W, 3), or images and poses."""
         if self._traced is None or not training:
             return super().call(inputs, training=training, mask=mask)
         features = keras.ops.cast(inputs, self.inputs[0].dtype)

@@ -20,15 +20,17 @@ _REPEATS = {
     "resnet152": (3, 8, 36, 3),
 }
 _BASIC = ("resnet18",)  # of two 3x3 convolutions a block
-_WIDTH = 64
+WIDTH = 64
+"""Channels of the first blocks' 3x3 convolutions, which each group doubles."""
+
 _EXPANSION = 4
 
 
-def resnet_stem(operations: Operations[Features], images: Features) -> Features:
-    """Go from normalised images (B, H, W, 3) to features (B, H / 4, W / 4, 64)."""
+def resnet_stem(operations: Operations[Features], images: Features, width: int = WIDTH) -> Features:
+    """Go from normalised images (B, H, W, 3 or more) to features (B, H / 4, W / 4, width)."""
     # Padded by hand: "same" would put the odd zero on the other side.
     features = operations.pad(images, "conv1_pad", 3)
-    features = operations.convolution(features, "conv1_conv", _WIDTH, 7, 2, padding="valid", use_bias=True)
+    features = operations.convolution(features, "conv1_conv", width, 7, 2, padding="valid", use_bias=True)
     features = operations.batch_norm(features, "conv1_bn", EPSILON)
     features = operations.relu(features, "conv1_relu")
     return operations.max_pool(operations.pad(features, "pool1_pad", 1), "pool1_pool")
@@ -42,6 +44,7 @@ def resnet_stage(
     *,
     prefix: str = "",
     stride_first: bool = True,
+    width: int = WIDTH,
 ) -> Features:
     """Apply one of the four groups of residual blocks.
 
@@ -53,8 +56,9 @@ def resnet_stage(
         prefix: of the layers' names.
         stride_first: whether the stride is on a bottleneck's first convolution, as in Keras, or on its second, as in
             later implementations.
+        width: channels of the first group's 3x3 convolutions.
     """
-    width = _WIDTH << number
+    width <<= number
     for repeat in range(_REPEATS[variant][number]):
         stride = 2 if repeat == 0 and number > 0 else 1
         name = f"{prefix}conv{number + 2}_block{repeat + 1}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from evopose2d.limits import allowed
 from evopose2d.networks.architecture import Architecture, ImageNetWeights, ModelConfig, Output
 from evopose2d.networks.families.resnet import (
+    WIDTH,
     resnet_imagenet_weights,
     resnet_stage,
     resnet_stem,
@@ -63,7 +64,7 @@ class SimpleBaseline(Architecture[SimpleBaselineConfig]):
 
     def infer(self, file: WeightFile) -> SimpleBaselineConfig | None:
         """Return the variant by its number of blocks."""
-        if "conv1_conv" not in file.shapes or "up1_skip_conv" in file.shapes:
+        if "conv1_conv" not in file.shapes or "up1_skip_conv" in file.shapes or file.kernel("conv1_conv")[2] != 3:
             return None
         variant = resnet_variant(file, _VARIANTS)
         head_blocks, channels = file.head("head_conv{}")
@@ -86,24 +87,26 @@ def simple_baseline(
     head_channels: int,
     final_kernel: int,
     keypoints: int,
+    width: int = WIDTH,
 ) -> Features:
     """Go from normalised images to heatmaps.
 
     Args:
         operations: build or count the layers.
-        images: (B, H, W, 3).
-        variant: ``resnet50``, ``resnet101`` or ``resnet152``.
+        images: (B, H, W, 3 or more).
+        variant: of the residual network.
         head_blocks: transposed convolutions that double the resolution (published: 3).
         head_channels: channels of each of them (published: 256).
         final_kernel: kernel side of the last convolution.
         keypoints: K.
+        width: channels of the first residual blocks (published: 64).
 
     Returns:
         (B, h, w, K) heatmaps; with three head blocks, h = H / 4.
     """
-    features = resnet_stem(operations, images)
+    features = resnet_stem(operations, images, width)
     for number in range(4):
-        features = resnet_stage(operations, features, variant, number)
+        features = resnet_stage(operations, features, variant, number, width=width)
     for number in range(1, head_blocks + 1):
         features = operations.transposed_convolution(features, f"head_conv{number}", head_channels, _HEAD_KERNEL, 2)
         features = operations.batch_norm(features, f"head_bn{number}")

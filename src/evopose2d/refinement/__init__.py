@@ -1,0 +1,1 @@
+"""Poses of any method made better by a network that was trained to refine them."""
