@@ -7,6 +7,7 @@ import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.benchmark import benchmark
+from evopose2d.cli.dataset import dataset
 from evopose2d.cli.devices import devices
 from evopose2d.cli.evolve import evolve
 from evopose2d.cli.export import export
@@ -33,6 +34,7 @@ app.command()(convert_weights)
 app.command()(devices)
 app.add_typer(benchmark)
 app.command("import")(import_labels)
+app.command()(dataset)
 app.command()(predict)
 app.command()(refine)
 app.command()(export)

@@ -5,6 +5,7 @@ do, so labels are of the upright picture, unless the annotation file's size is t
 """
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,15 +55,39 @@ def read_pixels(
         raise DataError(f"{name}: cannot be read as an image ({' '.join(str(error).split())})") from None
 
 
-def read_size(path: Path) -> tuple[int, int] | None:
-    """Return the width and height of an image file as it is looked at, upright; None where it is no image."""
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What an image file says of itself.
+
+    Attributes:
+        stored: width and height in pixels as they are stored.
+        upright: the same once the picture is upright.
+        turned: whether a tag says that its pixels are not upright.
+        bytes: size of the file.
+    """
+
+    stored: tuple[int, int]
+    upright: tuple[int, int]
+    turned: bool
+    bytes: int
+
+
+def read_facts(path: Path) -> ImageFacts | None:
+    """Return what an image file says of itself, without its pixels; None where it is no image."""
     try:
         with Pillow.open(path) as image:
             width, height = image.size
-            exchanged = image.getexif().get(_ORIENTATION, _UPRIGHT) in _EXCHANGES_SIDES
-            return (height, width) if exchanged else (width, height)
+            orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
+            upright = (height, width) if orientation in _EXCHANGES_SIDES else (width, height)
+            return ImageFacts((width, height), upright, orientation in range(2, 9), path.stat().st_size)
     except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
         return None
+
+
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Return the width and height of an image file as it is looked at, upright; None where it is no image."""
+    facts = read_facts(path)
+    return None if facts is None else facts.upright
 
 
 def has_orientation(encoded: bytes) -> bool:

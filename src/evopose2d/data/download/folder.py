@@ -147,11 +147,12 @@ def _take(root: Path, splits: Sequence[LocalSplit]) -> None:
 def _link_images(target: Path, local: LocalSplit) -> None:
     with progress_bar(f"link {target.name}", len(local.files), unit="image") as bar:
         for name, path in local.files.items():
-            _link(path.resolve(), target / name)
+            link(path.resolve(), target / name)
             bar.update()
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
+    """Put a file in another place too: by a link, or where there cannot be one by a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     try:
