@@ -58,6 +58,8 @@ def test_report_shows_and_writes_the_population(project: Path):
     assert max(len(line) for line in shown.output.splitlines()) <= 80
     assert {path.name for path in Path("out").iterdir()} == {
         "fitness_by_generation.png",
+        "front.csv",
+        "front.json",
         "lineage.png",
         "loss_against_size.png",
         "population.csv",

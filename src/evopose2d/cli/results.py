@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROWS_SHOWN = 40
-_FRONT = " (*: none beats it in val loss and size both)"
 
 
 def report(
@@ -40,14 +39,16 @@ def report(
 
     archive = read_search(Path(settings.evolve.root))
     rows = population_rows(archive)
+    names = " and ".join(each.name.replace("_", " ") for each in archive.front_objectives)
+    front = f" (*: none beats it in {names})"
     written = write_report(archive, Path(settings.evolve.root) / "report" if out is None else out)
     if as_json:
         show(rows, title="", as_json=True)
     elif len(rows) > _ROWS_SHOWN:
         fittest = best_rows(archive, _ROWS_SHOWN)
-        show(_shown(fittest), title=f"the best {len(fittest)} of {len(rows)} individuals{_FRONT}", as_json=False)
+        show(_shown(fittest), title=f"the best {len(fittest)} of {len(rows)} individuals{front}", as_json=False)
     else:
-        show(_shown(rows), title=f"{len(archive.finished)} of {archive.total} individuals done{_FRONT}", as_json=False)
+        show(_shown(rows), title=f"{len(archive.finished)} of {archive.total} individuals done{front}", as_json=False)
     if archive.verdict is not None and not as_json:
         show_finals(final_rows(archive), str(archive.verdict))
     logger.info("written to %s: %s", written[0].parent, ", ".join(path.name for path in written))
@@ -75,14 +76,30 @@ def best(
         Path | None,
         typer.Option(help="Put its network, as the search trained it, into this folder, for predict and export."),
     ] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Register its network in MLflow under this name.")
+    ] = None,
+    max_latency: Annotated[
+        float | None, typer.Option("--max-latency", help="The best of those that take at most so many milliseconds.")
+    ] = None,
+    max_parameters: Annotated[
+        float | None, typer.Option("--max-parameters", help="The best of those of at most so many parameters, as 2e6.")
+    ] = None,
+    max_multiply_adds: Annotated[
+        float | None, typer.Option("--max-multiply-adds", help="The best of those of at most so many multiply-adds.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the best individual's genotype as settings, or write it into the settings file."""
     settings = load_settings(params, overrides, more)
     if number is not None and count != 1:
         raise ConfigError(f"--count: got {count}, must be 1 with --number, which names one individual")
-    if (write or model) and count != 1:
-        option = "--write" if write else "--model"
+    limited = {"latency": max_latency, "parameters": max_parameters, "multiply_adds": max_multiply_adds}
+    limits = {name: most for name, most in limited.items() if most is not None}
+    if limits and number is not None:
+        raise ConfigError(f"--number: got {number}, must be left out with limits, which choose for themselves")
+    if (write or model or register) and count != 1:
+        option = "--write" if write else "--model" if model else "--register"
         raise ConfigError(f"--count: got {count}, must be 1 with {option}; name one with --number")
     from evopose2d.config.editing import set_values
     from evopose2d.evolution.results.archive import read_search
@@ -91,9 +108,13 @@ def best(
     # What the file holds is what a winner's settings have to replace, whatever the overrides say.
     filed = load_settings(params, None, "")
     archive = read_search(Path(settings.evolve.root))
-    found = winners(archive, filed.model, count=count, number=number, from_weights=from_weights)
+    found = winners(archive, filed.model, count=count, number=number, from_weights=from_weights, limits=limits)
     if model:
         _save_network(settings, archive, found[0].result, model)
+    if register:
+        from evopose2d.evolution.tracked import register_individual
+
+        register_individual(settings, found[0].result.number, register)
     if write:
         set_values(params, found[0].settings)
     if as_json:

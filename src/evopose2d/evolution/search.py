@@ -109,6 +109,7 @@ def best_rows(
             "gain": gain(history, each),
             "AP": each.ap,
             "parameters": each.parameters,
+            **({"latency_ms": each.measurements["latency"]} if "latency" in each.measurements else {}),
             "gmacs": network_size(params.model, each.genotype, keypoints).multiply_adds / 1e9,
         }
         for each in select(history.individuals, count, FinalSettings.of(params.evolve).strategy)

@@ -14,7 +14,7 @@ from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.results.archive import SearchArchive, read_search
 from evopose2d.evolution.results.report import final_rows
 from evopose2d.evolution.signals import sigterm_interrupts
-from evopose2d.evolution.tracking.champion import champion_to_register, register_champion
+from evopose2d.evolution.tracking.champion import champion_to_register, register_champion, registration_request
 from evopose2d.evolution.tracking.recorder import SearchRecorder
 from evopose2d.tracking.connection import TrackingError, answering, server_command
 from evopose2d.tracking.search_runs import SearchRuns
@@ -101,6 +101,31 @@ def sync(params: Params) -> dict[str, Any]:
         "run": recorder.runs.run_id,
         "address": recorder.runs.address,
     }
+
+
+def register_individual(params: Params, number: int, name: str) -> None:
+    """Log an individual's network as a model of the search in MLflow, and register it.
+
+    Args:
+        params: all settings.
+        number: of the individual.
+        name: of the registered model.
+
+    Raises:
+        SearchError: there is no search, or a driver is running it.
+        TrackingError: MLflow does not answer.
+    """
+    root = Path(params.evolve.root)
+    archive = read_search(root)
+    recorder = SearchRecorder(params.tracking, root, quiet=True)
+    with sigterm_interrupts(), driver_lock(SearchStore(root).lock_path):
+        recorder.recorded()
+        if recorder.runs is None:
+            raise TrackingError(recorder.error or "MLflow does not answer")
+        with answering():
+            request = registration_request(params, archive, recorder.runs, archive.results[number], name)
+        if request is not None and not register_champion(request):
+            raise TrackingError(f"individual {number} has not been registered as {name}")
 
 
 def finish(params: Params, recorder: SearchRecorder) -> None:

@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evopose2d.evolution.results.archive import SearchArchive
+from evopose2d.evolution.results.front import front_axes, front_dots, front_rows
 from evopose2d.evolution.results.lineage import ancestry, pareto_numbers, population_table, tree_layout
 from evopose2d.evolution.sampler import Individual, Role, State
 from evopose2d.files import write_json, write_text
 from evopose2d.progress import duration
 from evopose2d.stages.tables import write_csv
+from evopose2d.visualization.front import pareto_front
 from evopose2d.visualization.population import Dot, fitness_by_generation, lineage_tree, loss_against_size
 from evopose2d.visualization.style import save_figure
 
 POPULATION_TABLE = "population.json"
+FRONT_TABLE = "front.json"
 _SUMMARY_ROWS = 5
 _BEST_COLUMNS = (
     "number",
@@ -27,6 +30,7 @@ _BEST_COLUMNS = (
     "parameters_m",
     "gmacs",
 )
+_FRONT_COLUMNS = ("number", "mutation", "AP", "val_loss", "fitness", "parameters_m", "gmacs", "latency_ms")
 _FINAL_COLUMNS = ("place", "individual", "ancestor", "trainings", "fitness", "AP", "val_loss", "parameters_m", "gmacs")
 
 
@@ -34,22 +38,29 @@ def write_report(archive: SearchArchive, folder: Path) -> list[Path]:
     """Write all there is to see of a search.
 
     Returns:
-        The files: ``summary.md``, ``population.csv``, ``population.json`` (as MLflow shows tables),
-        ``fitness_by_generation.png``, ``loss_against_size.png`` and ``lineage.png``.
+        The files: ``summary.md``, ``population.csv``, ``front.csv`` (the Pareto front), both as ``.json`` too (as
+        MLflow shows tables), ``fitness_by_generation.png``, ``loss_against_size.png``, ``lineage.png`` and, of several
+        objectives, ``front.png``.
     """
-    rows = population_rows(archive)
-    columns = list(rows[0]) if rows else []
-    values = [list(row.values()) for row in rows]
     write_text(folder / "summary.md", summary(archive))
-    write_csv(folder / "population.csv", columns, values)
-    write_json(folder / POPULATION_TABLE, {"columns": columns, "data": values}, indent=None)
+    _write_table(folder / POPULATION_TABLE, population_rows(archive))
+    _write_table(folder / FRONT_TABLE, front_rows(archive))
     dots = _dots(archive)
     best = [each.number for each in archive.best(1)]
     line = [each.number for each in ancestry(archive.individuals, best[0])] if best else []
     save_figure(fitness_by_generation(dots), folder / "fitness_by_generation.png")
     save_figure(loss_against_size(dots, pareto_numbers(archive.individuals), best), folder / "loss_against_size.png")
     save_figure(lineage_tree(dots, line), folder / "lineage.png")
+    if len(archive.objectives) > 1:
+        save_figure(pareto_front(front_dots(archive), front_axes(archive)), folder / "front.png")
     return sorted(folder.iterdir())
+
+
+def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    columns = list(rows[0]) if rows else []
+    values = [list(row.values()) for row in rows]
+    write_csv(path.with_suffix(".csv"), columns, values)
+    write_json(path, {"columns": columns, "data": values}, indent=None)
 
 
 def population_rows(archive: SearchArchive) -> list[dict[str, Any]]:
@@ -98,9 +109,14 @@ def summary(archive: SearchArchive) -> str:
     ]
     if archive.verdict is not None:
         lines += ["", f"**{archive.verdict}**", "", *_markdown_table(final_rows(archive), _FINAL_COLUMNS)]
+    if len(archive.objectives) > 1:
+        names = ", ".join(each.name for each in archive.objectives)
+        lines += ["", f"Pareto front of {names}:", "", *_markdown_table(front_rows(archive), _FRONT_COLUMNS)]
     best = archive.best(1)
     if best:
-        lines += ["", _against_control(archive, best[0]), "", "To train the best in full:", "", "```"]
+        if len(archive.objectives) == 1:  # controls are compared by fitness
+            lines += ["", _against_control(archive, best[0])]
+        lines += ["", "To train the best in full:", "", "```"]
         lines += ["evopose2d evolve best --write && dvc repro", "```"]
     return "\n".join(lines) + "\n"
 
@@ -157,6 +173,7 @@ def _row(row: Mapping[str, Any], archive: SearchArchive) -> dict[str, Any]:
         "val_loss": row["val_loss"],
         "parameters_m": None if parameters is None else parameters / 1e6,
         "gmacs": None if result is None else result.multiply_adds / 1e9,
+        "latency_ms": None if result is None else result.latency,
         "epochs": None if result is None else len(result.epochs),
         "stopped": result is not None and result.stopped,
         "seconds": None if result is None else result.seconds,

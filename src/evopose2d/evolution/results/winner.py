@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from evopose2d.config.pinned import pin
@@ -12,6 +13,7 @@ from evopose2d.errors import SearchError
 from evopose2d.evolution.individuals.spec import IndividualResult
 from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.archive import SearchArchive
+from evopose2d.evolution.results.limits import best_within
 from evopose2d.evolution.results.trade_off import TradeOff
 from evopose2d.evolution.results.verdict import Verdict
 from evopose2d.networks.architecture import ModelConfig
@@ -49,6 +51,7 @@ class Winner:
             "val_loss": result.val_loss,
             "parameters": result.parameters,
             "multiply_adds": result.multiply_adds,
+            "latency_ms": result.latency,
             "genotype": result.genotype.to_json(),
             "weights": self.weights,
             "settings": dict(self.settings),
@@ -59,9 +62,10 @@ class Winner:
     def to_yaml(self) -> str:
         """Write the settings as ``params.yaml`` holds them, below a comment on who it is."""
         result = self.result
+        latency = "" if result.latency is None else f", {result.latency:.3g} ms"
         lines = [
             f"# individual {result.number}: fitness {result.fitness:.4g}, AP {result.ap:.3f}, "
-            f"{result.parameters / 1e6:.2f} M parameters, {result.multiply_adds / 1e9:.3g} GMACs"
+            f"{result.parameters / 1e6:.2f} M parameters, {result.multiply_adds / 1e9:.3g} GMACs{latency}"
         ]
         if self.verdict is not None:
             told = [*textwrap.wrap(str(self.verdict), _WIDTH), *self.verdict.comparison()]
@@ -80,7 +84,13 @@ class Winner:
 
 
 def winners(
-    archive: SearchArchive, model: ModelConfig, *, count: int = 1, number: int | None = None, from_weights: bool = True
+    archive: SearchArchive,
+    model: ModelConfig,
+    *,
+    count: int = 1,
+    number: int | None = None,
+    from_weights: bool = True,
+    limits: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Winner]:
     """Return the best individuals, best first: as the finals rank them, then as the search's selection does.
 
@@ -89,12 +99,13 @@ def winners(
         model: section ``model`` as it is now.
         count: how many.
         number: this individual alone, whatever its rank.
+        limits: greatest value by measurement, as :func:`.limits.best_within` takes them.
         from_weights: whether a full training is to start from the individual's weights, else from random ones.
 
     Raises:
         SearchError: no individual has been trained yet, or not that one, or what it left is gone.
     """
-    numbers = [each.number for each in archive.best(count)] if number is None else [number]
+    numbers = [each.number for each in best_within(archive, limits, count)] if number is None else [number]
     if not numbers:
         raise SearchError(f"{archive.root}: no individual has been trained yet")
     if number is not None and number not in archive.results:

@@ -7,6 +7,7 @@ import sys
 
 from evopose2d.config.schema import Params
 from evopose2d.errors import DataError
+from evopose2d.evolution.individuals.spec import IndividualResult
 from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.archive import SearchArchive
 from evopose2d.evolution.results.finished_network import finished_network
@@ -41,9 +42,29 @@ def champion_to_register(params: Params, archive: SearchArchive, runs: SearchRun
     best = archive.best(1)
     if not best or best[0].number not in archive.results or not SearchStore(archive.root).is_whole(best[0].number):
         return None
-    result = archive.results[best[0].number]
+    return registration_request(params, archive, runs, archive.results[best[0].number], REGISTERED_NAME)
+
+
+def registration_request(
+    params: Params, archive: SearchArchive, runs: SearchRuns, result: IndividualResult, name: str
+) -> RegistrationRequest | None:
+    """Return what is to be registered of an individual.
+
+    Args:
+        params: for where to log, and for where the records lie.
+        archive: the search.
+        runs: the search in MLflow.
+        result: of the individual.
+        name: of the registered model.
+
+    Returns:
+        Its network; None where it is registered, or cannot be, of which a warning tells.
+
+    Raises:
+        Exception: of any kind, from MLflow or its stores; see ``connection.answering``.
+    """
     champion = Champion(
-        name=REGISTERED_NAME,
+        name=name,
         experiment=runs.experiment,
         run_id=runs.run_id,
         search=archive.id,
@@ -62,8 +83,11 @@ def champion_to_register(params: Params, archive: SearchArchive, runs: SearchRun
     return RegistrationRequest(params.tracking, champion, network)
 
 
-def register_champion(request: RegistrationRequest) -> None:
-    """Log and register a champion; a failure is a warning. Its process ends with this one, however that ends."""
+def register_champion(request: RegistrationRequest) -> bool:
+    """Log and register a champion; return whether that was done.
+
+    A failure is a warning. The process that does it ends with this one, however that ends.
+    """
     logger.info("registering the champion, individual %d", request.champion.individual)
     try:
         with ProcessReaper():
@@ -78,12 +102,13 @@ def register_champion(request: RegistrationRequest) -> None:
             )
     except (OSError, subprocess.TimeoutExpired) as error:
         logger.warning("the champion has not been registered: %s", error)
-        return
+        return False
     if finished.returncode != 0:
         said = finished.stderr.strip().splitlines() or [f"its process ended with status {finished.returncode}"]
         logger.warning("the champion has not been registered: %s", said[-1])
-    else:
-        logger.info("registered as %s, version %s", request.champion.name, finished.stdout.split()[-1])
+        return False
+    logger.info("registered as %s, version %s", request.champion.name, finished.stdout.split()[-1])
+    return True
 
 
 def _environment() -> dict[str, str]:

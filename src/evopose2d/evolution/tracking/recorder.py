@@ -12,7 +12,7 @@ from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.archive import SearchArchive, read_search
 from evopose2d.evolution.results.identity import read_identity
 from evopose2d.evolution.results.population import Population, SearchSize
-from evopose2d.evolution.results.report import POPULATION_TABLE, progress, summary, write_report
+from evopose2d.evolution.results.report import FRONT_TABLE, POPULATION_TABLE, progress, summary, write_report
 from evopose2d.evolution.sampler import Role
 from evopose2d.evolution.tracking.records import run_of_failure, run_of_result, varied_genes
 from evopose2d.stages.provenance import provenance_tags
@@ -133,7 +133,7 @@ class SearchRecorder:
         with answering(), tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
             runs = self._open()
             write_report(archive, Path(folder))
-            runs.log_folder(Path(folder), tables=[POPULATION_TABLE])
+            runs.log_folder(Path(folder), tables=[POPULATION_TABLE, FRONT_TABLE])
             runs.describe(measurements=self._course(archive), note=summary(archive))
             genes = varied_genes(each.genotype for each in archive.individuals)
             share_view(runs, genes, len(archive.individuals))

@@ -149,6 +149,10 @@ def _measurements(result: IndividualResult, started: float, ended: float) -> lis
         "gmacs": result.multiply_adds / 1e9,
         "seconds": result.seconds,
     }
+    if result.latency is not None:
+        figures["latency_ms"] = result.latency
+    if result.latency_spread is not None:
+        figures["latency_spread_ms"] = result.latency_spread
     # First what individuals are compared by: the web page takes the first metric that it finds.
     measurements, time = [Measurement(name, value, 0, ended) for name, value in figures.items()], started
     for epoch in result.epochs:
