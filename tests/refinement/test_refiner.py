@@ -15,7 +15,8 @@ from evopose2d.networks.families.posefix import PoseFixConfig
 from evopose2d.networks.pose_heatmaps import PoseHeatmaps
 from evopose2d.prediction.estimator import PoseEstimator
 from evopose2d.refinement.refine import RefineTask, refine_results
-from evopose2d.refinement.refiner import PoseRefiner, boxes_around
+from evopose2d.refinement.refiner import PoseRefiner
+from evopose2d.refinement.results import boxes_around
 from evopose2d.stages.pose_model import PoseModel
 
 _CONFIG = PoseFixConfig("posefix", [64, 64], 1, "resnet18", 8, 3, 8, 2.0, 1.0)
@@ -64,11 +65,21 @@ def test_a_step_in_the_crop_is_a_step_in_the_image():
     np.testing.assert_allclose(moved[..., 1:], 0, atol=1e-3)
 
 
+def test_a_box_places_the_crop():
+    image, poses = np.zeros((100, 120, 3), np.uint8), _poses(1)
+    box = [[10, 10, 128, 128]]
+    moved = _refiner(right=-1)(image, poses, box) - _refiner()(image, poses, box)
+
+    np.testing.assert_allclose(moved[..., 0], -128 * 1.25 / 64, atol=0.25)
+
+
 def test_poses_of_another_shape_are_refused():
     refiner = _refiner()
     image = np.zeros((9, 9, 3), np.uint8)
 
     assert refiner(image, np.empty((0, 3, 3))).shape == (0, 3, 3)
+    with pytest.raises(DataError, match=r"^boxes: got shape \(1, 3\), must be \(2, 4\)"):
+        refiner(image, np.zeros((2, 3, 3)), [[1, 2, 3]])
     with pytest.raises(DataError, match=r"^poses: got shape \(3, 3\), must be \(N, 3, 3\)"):
         refiner(image, np.zeros((3, 3)))
 

@@ -43,6 +43,15 @@ def test_all_but_the_positions_stays(tmp_path, annotations):
     ]
 
 
+@pytest.mark.parametrize("box", [None, "wide", [1, 2, 3], [1, 2, 0, 4], [1, 2, None, 4]])
+def test_boxes_are_those_of_the_method_where_it_gives_them(tmp_path, annotations, box):
+    entries = [_entry(bbox=[5, 6, 7, 8]), _entry(bbox=box), _entry()]
+    results = _read(tmp_path, entries, annotations)
+
+    around = [2 - 1.2, 3 - 1.2, 2.4, 2.4]  # of (1, 2) and (3, 4), a fifth larger
+    np.testing.assert_allclose(results.boxes, [[5, 6, 7, 8], around, around])
+
+
 @pytest.mark.parametrize(
     ("content", "line"),
     [

@@ -88,4 +88,8 @@ def _pictures(
     for people in np.split(order, starts[1:]):
         image = int(results.image_ids[people[0]])
         size = annotations.images[image].size
-        yield read_pixels(files[image], upright=False, labelled_size=size), results.keypoints[people]
+        yield (
+            read_pixels(files[image], upright=False, labelled_size=size),
+            results.keypoints[people],
+            results.boxes[people],
+        )

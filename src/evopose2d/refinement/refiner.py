@@ -13,16 +13,12 @@ from evopose2d.evaluation.decoding import Decoding
 from evopose2d.evaluation.inference import predict_people
 from evopose2d.evaluation.predictor import PosePredictor
 from evopose2d.keypoints import KeypointSchema
+from evopose2d.refinement.results import boxes_around
 from evopose2d.stages.pose_model import PoseModel, load_pose_model
 
-_GROWN = 1.2
-"""Size of a person's box over that of the box around the pose, as PoseFix's authors have it."""
-
-_LEAST = 20.0  # pixels of a side of such a box that has none, as theirs
-
 Image = NDArray[np.uint8]
-Posed = tuple[Image, NDArray[np.float64]]
-"""A picture (height, width, 3) uint8 RGB, and the poses (N, K, 3) of its people."""
+Posed = tuple[Image, NDArray[np.float64], NDArray[np.float64]]
+"""A picture (height, width, 3) uint8 RGB, and the poses (N, K, 3) and boxes (N, 4) of its people."""
 
 
 class PoseRefiner:
@@ -82,32 +78,38 @@ class PoseRefiner:
             jit_compile=jit_compile,
         )
 
-    def __call__(self, image: Image, poses: ArrayLike) -> NDArray[np.float32]:
+    def __call__(self, image: Image, poses: ArrayLike, boxes: ArrayLike | None = None) -> NDArray[np.float32]:
         """Refine the poses of the people in one image.
 
         Args:
             image: (height, width, 3) uint8, **RGB**.
             poses: (N, K, 3) x, y in image pixels and score, which stays.
+            boxes: (N, 4) x, y, width, height of the people in image pixels; None: the boxes around their poses.
 
         Returns:
             (N, K, 3) float32.
 
         Raises:
-            DataError: they have another shape, or a position is no finite number.
+            DataError: they have another shape, or a number is not finite.
         """
         given = np.asarray(poses, np.float64)
         if given.ndim != 3 or given.shape[1:] != (self.keypoints.count, 3) or not np.isfinite(given).all():
             raise DataError(f"poses: got shape {given.shape}, must be (N, {self.keypoints.count}, 3), finite numbers")
         if not len(given):
             return given.astype(np.float32)
-        positions = self.positions([(image, given)], len(given))
+        places = boxes_around(given) if boxes is None else np.asarray(boxes, np.float64)
+        if places.shape != (len(given), 4) or not np.isfinite(places).all() or not (places[:, 2:] > 0).all():
+            raise DataError(
+                f"boxes: got shape {places.shape}, must be ({len(given)}, 4), with width and height above 0"
+            )
+        positions = self.positions([(image, given, places)], len(given))
         return np.concatenate([positions, given[..., 2:]], axis=-1).astype(np.float32)
 
     def positions(self, pictures: Iterable[Posed], people: int, *, progress: bool = False) -> NDArray[np.float32]:
         """Return better positions (N, K, 2) in image pixels of the people of pictures, one after the other.
 
         Args:
-            pictures: each with the poses of its people.
+            pictures: each with the poses and the boxes of its people.
             people: N, of all pictures, at least 1.
             progress: show how far it has come.
         """
@@ -119,8 +121,8 @@ class PoseRefiner:
     def _batches(self, pictures: Iterable[Posed]) -> Iterator[dict[str, NDArray[Any]]]:
         """Yield batches of one size; the last person stands again where the last batch has room."""
         waiting: list[dict[str, Any]] = []
-        for image, poses in pictures:
-            for person in self._people(image, poses):
+        for picture in pictures:
+            for person in self._people(*picture):
                 waiting.append(person)
                 if len(waiting) == self._batch_size:
                     yield _stacked(waiting)
@@ -128,8 +130,7 @@ class PoseRefiner:
         if waiting:
             yield _stacked([*waiting, *[waiting[-1]] * (self._batch_size - len(waiting))])
 
-    def _people(self, image: Image, poses: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
-        boxes = boxes_around(poses)
+    def _people(self, image: Image, poses: NDArray[np.float64], boxes: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
         matrices = crop_matrices(boxes, self.input_shape, centred=self._centred)
         given = np.concatenate([poses[..., :2], np.ones_like(poses[..., 2:])], axis=-1)
         for box, matrix, pose in zip(boxes, matrices, transform_keypoints(given, matrices), strict=True):
@@ -143,13 +144,6 @@ class PoseRefiner:
                 "image_id": np.int64(0),
                 "annotation_id": np.int64(0),
             }
-
-
-def boxes_around(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the boxes (N, 4) x, y, width, height of people by their poses (N, K, 3), as PoseFix places its crops."""
-    low, high = poses[..., :2].min(axis=1), poses[..., :2].max(axis=1)
-    extent = np.where(high > low, high - low, _LEAST) * _GROWN
-    return np.concatenate([(low + high) / 2 - extent / 2, extent], axis=1)
 
 
 def _stacked(people: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:

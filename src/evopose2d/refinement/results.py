@@ -12,6 +12,10 @@ from evopose2d.data.coco import CocoFile, Findings, read_json
 from evopose2d.data.coco.values import identity, number, numbers, shown, usable, whole
 from evopose2d.errors import DataError
 
+_GROWN = 1.2
+"""Size of a person's box over that of the box around the pose, as PoseFix's authors have it."""
+
+_LEAST = 20.0  # pixels of a side of such a box that has none, as theirs
 _DECIMALS = 2  # of positions; a hundredth of a pixel is far below what OKS can tell
 
 
@@ -25,6 +29,8 @@ class Results:
         image_ids: (N,) int64, as the annotation file has them.
         keypoints: (N, K, 3) float64 x, y in image pixels, and a score or whatever else the method wrote there.
         scores: (N,) float64.
+        boxes: (N, 4) float64 x, y, width, height of each person in image pixels: the entry's ``bbox``, or where it has
+            none the box around the pose.
     """
 
     path: Path
@@ -32,6 +38,7 @@ class Results:
     image_ids: NDArray[np.int64]
     keypoints: NDArray[np.float64]
     scores: NDArray[np.float64]
+    boxes: NDArray[np.float64]
 
     def refined(self, positions: NDArray[np.floating]) -> list[dict[str, Any]]:
         """Return the entries with keypoints at other positions (N, K, 2) in image pixels; all else stays."""
@@ -49,6 +56,7 @@ class _Read:
     image_ids: list[int] = field(default_factory=list)
     keypoints: list[NDArray[np.float64]] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    boxes: list[NDArray[np.float64]] = field(default_factory=list)
 
 
 def read_results(path: Path, annotations: CocoFile, keypoint_count: int) -> Results:
@@ -78,7 +86,15 @@ def read_results(path: Path, annotations: CocoFile, keypoint_count: int) -> Resu
         np.array(read.image_ids, np.int64),
         np.stack(read.keypoints),
         np.array(read.scores, np.float64),
+        np.stack(read.boxes),
     )
+
+
+def boxes_around(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the boxes (N, 4) x, y, width, height of people by their poses (N, K, 3), as PoseFix places its crops."""
+    low, high = poses[..., :2].min(axis=1), poses[..., :2].max(axis=1)
+    extent = np.where(high > low, high - low, _LEAST) * _GROWN
+    return np.concatenate([(low + high) / 2 - extent / 2, extent], axis=1)
 
 
 def _add(
@@ -117,8 +133,18 @@ def _add(
     if image_id is not None:
         read.entries.append({**entry, "image_id": image_id})
         read.image_ids.append(image_id)
-        read.keypoints.append(values.reshape(count, 3))
+        keypoints = values.reshape(count, 3)
+        read.keypoints.append(keypoints)
+        read.boxes.append(_box(entry, keypoints))
         read.scores.append(score)
+
+
+def _box(entry: Mapping[str, Any], keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the box (4,) that a method looked at; a box around a pose is wrong wherever the pose's outermost are."""
+    box = numbers(entry.get("bbox"))
+    if box is not None and box.shape == (4,) and usable(box) and (box[2:] > 0).all():
+        return box
+    return boxes_around(keypoints[np.newaxis])[0]
 
 
 def _described(values: NDArray[np.float64] | None, received: Any) -> str:  # noqa: ANN401 - any JSON value
