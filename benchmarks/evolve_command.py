@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Out, Overrides, ParamsFile, Set, load_settings
-from evopose2d.cli.output import import_tensorflow, save, show
+from evopose2d.cli.output import import_quietly, save, show
 from evopose2d.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _start_from(network: str) -> list[str]:
 
 
 def _really(settings: "Params", *, children: int, images: int, rounds: int, out: Path | None, as_json: bool) -> None:
-    import_tensorflow()
+    import_quietly("keras")
     from benchmarks.search_costs import measure
 
     costs = measure(settings, children=children, images=images, rounds=rounds)

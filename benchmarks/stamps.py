@@ -76,7 +76,7 @@ class StampedTrainer:
                 cpu.append(time.process_time())
 
         observe(RECEIVED)
-        import_large("tensorflow")
+        import_large("keras")
         for name in _IMPORTS:
             importlib.import_module(name)
         observe(IMPORTED)

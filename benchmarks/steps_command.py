@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Out, Overrides, ParamsFile, load_settings
-from evopose2d.cli.output import import_tensorflow, save, show
+from evopose2d.cli.output import import_quietly, save, show
 
 _STEP_COLUMNS = ("median_s", "spread", "images_per_second", "ratio", "cpu_s", "cpu_ratio")
 _PROCESS_COLUMNS = ("second_step_s", "second_step_cpu_s", "peak_mb", "tera_operations", "of_matrix_product", "loss")
@@ -59,7 +59,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure what follows the forward pass, from heatmaps to AP, beside the original's loops."""
-    import_tensorflow()
+    import_quietly("keras")
     from benchmarks.crowd import draw_crowd
     from benchmarks.evaluation import compare_steps, evaluate_both_ways
 

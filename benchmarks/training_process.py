@@ -7,6 +7,7 @@ or TPU (0 on a CPU); this project's also says the network's
 device. What a variant does not need is not imported, since the time to its second step counts.
 """
 
+import itertools
 import json
 import os
 import resource
@@ -14,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
+from evopose2d.feeding import Arrays, Shapes
 from evopose2d.importing import import_large
 
 ORIGINAL, PLAIN, PROJECT = "original", "plain Keras 3", "this project"
@@ -87,6 +89,23 @@ def random_batch(params: Params, seed: int = 0) -> tuple[NDArray[np.uint8], NDAr
     return images, np.concatenate([positions, visibility], axis=-1).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class _SameBatch:
+    """One batch for all steps of an epoch."""
+
+    batch: tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+    @property
+    def shapes(self) -> Shapes:
+        return [(array.shape, str(array.dtype)) for array in self.batch]
+
+    def __len__(self) -> int:
+        return _STEPS
+
+    def __iter__(self) -> Iterator[Arrays]:
+        return itertools.repeat(self.batch, _STEPS)
+
+
 def _train_as_original(variant: str, params: Params, on_step: OnStep) -> None:
     from benchmarks.original_training import KERAS_2, KERAS_3, OriginalTraining, host_batch
     from evopose2d.networks.families.evopose2d import describe
@@ -99,9 +118,7 @@ def _train_as_original(variant: str, params: Params, on_step: OnStep) -> None:
 
 
 def _train_as_project(params: Params, on_step: OnStep) -> None:
-    import_large("tensorflow")
-    import tensorflow as tf
-
+    import_large("keras")
     from evopose2d.accelerator import prepare
     from evopose2d.networks.build import build_network
     from evopose2d.networks.model_counting import count_model
@@ -113,7 +130,7 @@ def _train_as_project(params: Params, on_step: OnStep) -> None:
     known = {"multiply_adds": count_model(network).multiply_adds}
     task = TrainingTask(
         network=network,
-        batches=lambda _: tf.data.Dataset.from_tensors(random_batch(params)).repeat(),
+        batches=lambda _: _SameBatch(random_batch(params)),
         steps_per_epoch=_STEPS,
         validate=lambda: (0.0, 0.0),
         config=replace(params.train, epochs=1, warmup_epochs=0, schedule="cosine"),
@@ -178,12 +195,12 @@ class _Conversation:
 
 
 def _side() -> int:
-    import tensorflow as tf
-
     if os.environ.get("KERAS_BACKEND") == "jax":
         import jax
 
         return 2048 if jax.default_backend() == "cpu" else 8192
+    import tensorflow as tf
+
     return 8192 if tf.config.list_logical_devices("GPU") else 2048
 
 

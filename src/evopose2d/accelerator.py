@@ -1,22 +1,25 @@
 """Where networks run: device choice, distribution over devices, numeric precision.
 
 The same code trains on the TensorFlow backend of Keras (CPU, GPUs through ``MirroredStrategy``) and on its JAX
-backend (``KERAS_BACKEND=jax``: TPU, GPU, CPU through ``keras.distribution``). TensorFlow feeds the data on both.
+backend (``KERAS_BACKEND=jax``: TPU, GPU, CPU through ``keras.distribution``), where TensorFlow is not imported.
 """
 
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
 from evopose2d.config.schema import AcceleratorConfig
 from evopose2d.errors import ConfigError
 from evopose2d.hardware import OWN_SHARE, Hardware, gpu_megabytes, why_no_accelerator
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ class Accelerator:
     device: str
     replicas: int
     jit_compile: bool
-    strategy: tf.distribute.Strategy | None = field(default=None, repr=False)
+    strategy: "tf.distribute.Strategy | None" = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.replicas} {self.device} device(s), XLA {'on' if self.jit_compile else 'off'}"
@@ -102,6 +105,8 @@ def prepare(config: AcceleratorConfig, gpu_share: float = 1.0) -> Accelerator:
 def _tensorflow_devices(wanted: str, gpu_share: float) -> tuple[str, list[str]]:
     if wanted == "tpu":
         raise ConfigError("accelerator.device: got tpu, which needs the JAX backend: set KERAS_BACKEND=jax")
+    import tensorflow as tf  # JAX must not need it
+
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "gpu" and not gpus:
         raise ConfigError("accelerator.device: got gpu, but TensorFlow sees none; allowed here: auto, cpu")
@@ -114,6 +119,8 @@ def _tensorflow_devices(wanted: str, gpu_share: float) -> tuple[str, list[str]]:
 
 def _limit_memory(gpus: list[Any], share: float) -> None:
     """Let TensorFlow take of each GPU what it needs, or a share of it and no more."""
+    import tensorflow as tf
+
     sizes = gpu_megabytes() if share < 1 else []
     if share < 1 and not sizes:
         logger.warning("the GPU's memory is unknown (nvidia-smi tells nothing), it is shared as needed")
@@ -127,8 +134,9 @@ def _limit_memory(gpus: list[Any], share: float) -> None:
 def _jax_devices(wanted: str) -> tuple[str, list[str]]:
     import jax
 
-    # TensorFlow only reads data here; left alone it would take the accelerator's memory from JAX.
-    tf.config.set_visible_devices([], "GPU")
+    if "tensorflow" in sys.modules:
+        # Whoever imported it does not compute with it; left alone it would take the accelerator's memory from JAX.
+        sys.modules["tensorflow"].config.set_visible_devices([], "GPU")
     kinds = ("tpu", "gpu", "cpu") if wanted == "auto" else (wanted,)
     for kind in kinds:
         # JAX asserts that something starts where JAX_PLATFORMS names a platform that is not installed.
@@ -142,9 +150,11 @@ def _jax_devices(wanted: str) -> tuple[str, list[str]]:
     raise ConfigError(f"accelerator.device: got {wanted}, but JAX sees none{said}; `evopose2d devices` says more")
 
 
-def _distribute(devices: list[str], *, on_jax: bool) -> tf.distribute.Strategy | None:
+def _distribute(devices: list[str], *, on_jax: bool) -> "tf.distribute.Strategy | None":
     if on_jax:
         several = len(devices) > 1
         keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices) if several else None)
         return None
+    import tensorflow as tf
+
     return tf.distribute.MirroredStrategy(devices) if len(devices) > 1 else None

@@ -12,7 +12,7 @@ from evopose2d.data import coco
 from evopose2d.data.arrays import aligned, in_file
 from evopose2d.data.augmentation import draw, drawn_augmentation, flip_only
 from evopose2d.data.cache import CropCache
-from evopose2d.data.pipeline import evaluation_dataset, training_dataset
+from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset
 from evopose2d.data.writing import write_records
 
 SHAPE = (48, 32)
@@ -50,9 +50,9 @@ def eleven(request, make_split, tmp_path, five_schema, records_config):
 
 
 def batches(info, crops, augmentation=FLIPS, **settings):
-    options = {"batch_size": 4, "seed": 3, "epochs": 3} | settings
-    dataset = training_dataset(info, SHAPE, augmentation, crops=crops, **options)
-    return dataset.element_spec, list(dataset.as_numpy_iterator())
+    options = {"batch_size": 4, "seed": 3, "epochs": range(3)} | settings
+    cut = TrainingBatches(info, SHAPE, augmentation, crops=crops, **options)
+    return cut.shapes, list(cut)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -60,7 +60,7 @@ def cache(request, tmp_path):
     return CropCache(1 if request.param == "memory" else 0, tmp_path)
 
 
-@pytest.mark.parametrize("settings", [{}, {"first_epoch": 1}, {"batch_size": 16}, {"batch_size": 1, "seed": 9}])
+@pytest.mark.parametrize("settings", [{}, {"epochs": range(1, 3)}, {"batch_size": 16}, {"batch_size": 1, "seed": 9}])
 def test_batches_are_those_that_are_cut_anew(eleven, tmp_path, settings):
     spec, expected = batches(eleven, None, **settings)
     crops = CropCache(1).training(eleven, SHAPE, FLIPS)
@@ -77,8 +77,8 @@ def test_batches_are_those_that_are_cut_anew(eleven, tmp_path, settings):
 def test_nobody_or_everybody_is_mirrored(eleven, probability):
     augmentation = replace(FLIPS, flip_probability=probability)
     crops = CropCache(1).training(eleven, SHAPE, augmentation)
-    _, expected = batches(eleven, None, augmentation, epochs=1)
-    _, found = batches(eleven, crops, augmentation, epochs=1)
+    _, expected = batches(eleven, None, augmentation, epochs=range(1))
+    _, found = batches(eleven, crops, augmentation, epochs=range(1))
     for some, others in zip(expected, found, strict=True):
         np.testing.assert_array_equal(others[0], some[0])
         np.testing.assert_array_equal(others[1], some[1])

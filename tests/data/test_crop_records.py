@@ -11,7 +11,7 @@ from evopose2d.config.schema import AugmentationConfig, CropsConfig, SyntheticCo
 from evopose2d.data import coco, records, writing
 from evopose2d.data.cache import CropCache
 from evopose2d.data.crop_region import LOSSLESS
-from evopose2d.data.pipeline import evaluation_dataset, training_dataset
+from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset
 from evopose2d.data.shards import read_info
 from evopose2d.data.synthetic.dataset import write_synthetic_dataset
 from evopose2d.errors import ConfigError, DataError
@@ -61,8 +61,8 @@ def contents(info) -> dict[str, bytes]:
 
 
 def batches(info, augmentation, **settings):
-    options = {"batch_size": 5, "seed": 3, "epochs": 2} | settings
-    return list(training_dataset(info, SHAPE, augmentation, **options).as_numpy_iterator())
+    options = {"batch_size": 5, "seed": 3, "epochs": range(2)} | settings
+    return list(TrainingBatches(info, SHAPE, augmentation, **options))
 
 
 def difference(images, others) -> np.ndarray:
@@ -146,10 +146,10 @@ def test_crops_at_hand_are_those_that_are_cut_anew(write):
 def test_what_the_records_do_not_cover_is_refused_in_one_line(write, changes, shape, told):
     info = write(crops=replace(COVERED, half_body=False))
     augmentation = replace(FULL, half_body_probability=0.0)
-    options = {"batch_size": 4, "seed": 0, "epochs": 1}
-    training_dataset(info, SHAPE, augmentation, **options)
+    options = {"batch_size": 4, "seed": 0, "epochs": range(1)}
+    TrainingBatches(info, SHAPE, augmentation, **options)
     with pytest.raises(ConfigError, match=told) as caught:
-        training_dataset(info, shape, replace(augmentation, **changes), **options)
+        TrainingBatches(info, shape, replace(augmentation, **changes), **options)
     message = str(caught.value)
     assert "\n" not in message and "write_tfrecords.crops." in message and str(info.folder) in message
     if not changes:

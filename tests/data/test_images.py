@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from evopose2d.data.images import ImageDecoder, decode, is_jpeg
+from evopose2d.data.images import ImageDecoder, decode, decoded_size, is_jpeg
 from evopose2d.errors import DataError
 
 
@@ -72,3 +72,19 @@ def test_what_cannot_be_decoded_is_told(smooth, encoded):
         encoded = cv2.imencode(".jpg", smooth)[1].tobytes()[:900]
     with pytest.raises(DataError, match="corrupt, cut short or of an unknown format"):
         decode(encoded)
+
+
+def test_odd_bytes_within_an_image_are_passed_over(smooth):
+    encoded = cv2.imencode(".jpg", smooth, [cv2.IMWRITE_JPEG_RST_INTERVAL, 5])[1].tobytes()
+    restart = encoded.index(b"\xff\xd3")
+    odd = encoded[:restart] + b"\x00\x01\x02\x03" + encoded[restart:]
+    assert np.abs(decode(odd).astype(int) - decode(encoded)).mean() < 1
+    assert decoded_size(odd) == smooth.shape[:2]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_the_size_is_told_of_what_can_be_decoded_and_of_nothing_else(smooth, suffix):
+    encoded = cv2.imencode(suffix, smooth)[1].tobytes()
+    assert decoded_size(encoded) == decode(encoded).shape[:2]
+    with pytest.raises(DataError, match="corrupt, cut short or of an unknown format"):
+        decoded_size(encoded[: len(encoded) // 2])

@@ -9,8 +9,9 @@ import tensorflow as tf
 from evopose2d.config.schema import AugmentationConfig, RecordsConfig
 from evopose2d.data import coco, geometry
 from evopose2d.data.images import ImageDecoder
-from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset, steps_per_epoch, training_dataset
+from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset, steps_per_epoch
 from evopose2d.data.writing import write_records
+from evopose2d.feeding import feed
 from evopose2d.keypoints import COCO_PERSON
 
 SHAPE = (32, 32)
@@ -53,7 +54,7 @@ def assert_equal(some, others):
 
 
 def test_batches_are_uint8_crops_and_keypoints_of_one_static_size(ten):
-    dataset = training_dataset(ten, (64, 32), FULL, batch_size=4, seed=0, epochs=1)
+    dataset = feed(TrainingBatches(ten, (64, 32), FULL, batch_size=4, seed=0, epochs=range(1)))
     images, keypoints = dataset.element_spec
     assert (images.shape, images.dtype) == ((4, 64, 32, 3), tf.uint8)
     assert (keypoints.shape, keypoints.dtype) == ((4, 5, 3), tf.float32)
@@ -183,7 +184,7 @@ def test_people_of_an_image_are_augmented_each_on_their_own(crowded):
 
 
 def test_the_dataset_for_tensorflow_begins_anew_and_has_no_thread_that_tunes_it(ten):
-    dataset = training_dataset(ten, SHAPE, FULL, batch_size=4, seed=5, epochs=2)
+    dataset = feed(TrainingBatches(ten, SHAPE, FULL, batch_size=4, seed=5, epochs=range(2)))
     assert not dataset.options().autotune.enabled
     assert dataset.cardinality() == 6
     for _ in range(2):

@@ -29,7 +29,7 @@ def test_the_segments_hold_every_layer_once_and_make_up_the_network():
     assert [layer for part in parts for layer in part.layers] == network.layers[1:]
     images = features = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     for part in parts:
-        features = part(features)
+        features = part(features, training=False)
     np.testing.assert_array_equal(np.asarray(features), np.asarray(network(images, training=False)))
 
 

@@ -1,9 +1,10 @@
 """A network and data small enough to train in a moment."""
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from evopose2d.config.schema import AugmentationConfig, TrainConfig
 from evopose2d.networks.build import build_network
@@ -55,6 +56,20 @@ def epoch_batches(epoch: int, batch_size: int, steps: int) -> tuple[np.ndarray, 
     return images, np.concatenate([positions, visibility], axis=-1)
 
 
+class ArrayBatches:
+    """Batches that lie in arrays, one after the other."""
+
+    def __init__(self, *arrays: np.ndarray) -> None:
+        self._arrays = arrays
+        self.shapes = [(array.shape[1:], str(array.dtype)) for array in arrays]
+
+    def __len__(self) -> int:
+        return len(self._arrays[0])
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+        return zip(*self._arrays, strict=True)
+
+
 @pytest.fixture
 def make_task():
     """Give a task whose batches depend on the epoch alone, as those of the input pipeline do."""
@@ -63,11 +78,9 @@ def make_task():
         config = train_config(**changes)
         network = network or build_network(TINY, 3, seed=config.seed)
 
-        def batches(first_epoch: int) -> tf.data.Dataset:
+        def batches(first_epoch: int) -> ArrayBatches:
             parts = [epoch_batches(epoch, config.batch_size, steps) for epoch in range(first_epoch, config.epochs)]
-            return tf.data.Dataset.from_tensor_slices(
-                tuple(np.concatenate(column) for column in zip(*parts, strict=True))
-            )
+            return ArrayBatches(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
         def validate() -> tuple[float, float]:
             images, _ = epoch_batches(1000, 8, 1)

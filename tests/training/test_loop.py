@@ -12,7 +12,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from tests.training.conftest import ArrayBatches, epoch_batches
 
 from evopose2d import progress
 from evopose2d.accelerator import Accelerator
@@ -96,17 +96,13 @@ def test_loss_that_is_no_number_stops_with_advice(make_task, tmp_path: Path):
 
 
 def test_damaged_records_are_named(make_task, tmp_path: Path):
-    def fail(step: int) -> int:
-        raise DataError(f"{tmp_path}: a record file is cut short")
-
-    task = make_task()
-
-    def batches(first_epoch: int) -> tf.data.Dataset:
-        damaged = tf.data.Dataset.range(9).map(lambda step: tf.numpy_function(fail, [step], tf.int64))
-        return tf.data.Dataset.zip(task.batches(first_epoch), damaged).map(lambda b, _: b)
+    class Damaged(ArrayBatches):
+        def __iter__(self):
+            yield next(super().__iter__())
+            raise DataError(f"{tmp_path}: a record file is cut short")
 
     with pytest.raises(DataError, match=f"^{tmp_path}: a record file is cut short$"):
-        train(replace(task, batches=batches), _CPU, tmp_path / "run")
+        train(replace(make_task(), batches=lambda _: Damaged(*epoch_batches(0, 4, 3))), _CPU, tmp_path / "run")
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -15,9 +15,10 @@ from evopose2d.benchmarks.rewriting import kilobytes, rewritten
 from evopose2d.config.schema import AugmentationConfig, CropsConfig
 from evopose2d.data.cache import CropCache
 from evopose2d.data.geometry import InputShape
-from evopose2d.data.pipeline import training_dataset
+from evopose2d.data.pipeline import TrainingBatches
 from evopose2d.data.shards import RecordsInfo
 from evopose2d.errors import ConfigError
+from evopose2d.feeding import feed
 
 logger = logging.getLogger(__name__)
 
@@ -140,15 +141,8 @@ def _variants(
     logger.info("%d crops cut in %.1f s", records.people, clock() - started)
 
     def ours(augmentation: AugmentationConfig, read: RecordsInfo = records, *, cached: bool = False) -> tf.data.Dataset:
-        return training_dataset(
-            read,
-            input_shape,
-            augmentation,
-            batch_size=batch_size,
-            seed=0,
-            epochs=_EPOCHS,
-            crops=crops if cached else None,
-        ).repeat()
+        kept = crops if cached else None
+        return feed(TrainingBatches(read, input_shape, augmentation, batch_size, 0, range(_EPOCHS), kept)).repeat()
 
     return {
         ORIGINAL: (lambda: original_dataset(alone, input_shape, PAPER, batch_size=batch_size, seed=0), batch_size),

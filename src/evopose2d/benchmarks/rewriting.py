@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from evopose2d.config.schema import CropsConfig
 from evopose2d.data.coco import Person
-from evopose2d.data.record_index import RecordIndex, RecordReader, index_files
+from evopose2d.data.record_index import RecordIndex, RecordReader, framed, index_files
 from evopose2d.data.records import encode, encode_crop_region, parse
 from evopose2d.data.shards import RecordsInfo, write_info
 from evopose2d.errors import DataError
@@ -46,12 +45,12 @@ def kilobytes(records: RecordsInfo) -> float:
 
 
 def _rewrite(crops: CropsConfig | None, records: RecordsInfo, index: RecordIndex, shard: int, target: Path) -> None:
-    with tf.io.TFRecordWriter(str(target)) as writer:
+    with target.open("wb") as file:
         for person, image in _people(records, index, shard):
             if crops is None:
-                writer.write(encode([person], image))
+                file.write(framed(encode([person], image)))
             else:
-                writer.write(encode_crop_region(person, image, crops, records.schema))
+                file.write(framed(encode_crop_region(person, image, crops, records.schema)))
 
 
 def _people(records: RecordsInfo, index: RecordIndex, shard: int) -> Iterator[tuple[Person, bytes]]:

@@ -13,7 +13,7 @@ from evopose2d.cli.evolve import evolve
 from evopose2d.cli.export import export
 from evopose2d.cli.import_labels import import_labels
 from evopose2d.cli.networks import networks
-from evopose2d.cli.output import configure_logging, import_tensorflow, show
+from evopose2d.cli.output import configure_logging, import_quietly, show
 from evopose2d.cli.predict import predict
 from evopose2d.cli.refine import refine
 from evopose2d.cli.results import sync
@@ -66,7 +66,7 @@ def write_tfrecords(
 ) -> None:
     """Write the dataset's people as TFRecords."""
     settings = load_settings(params, overrides, more)
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.stages import write_tfrecords
 
     show(write_tfrecords.run(settings), title="records", as_json=as_json)
@@ -78,7 +78,7 @@ def train(
 ) -> None:
     """Train the network; a run that was interrupted goes on after its last epoch."""
     settings = load_settings(params, overrides, more)
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.stages import train
 
     show(train.run(settings), title="training", as_json=as_json)
@@ -90,7 +90,7 @@ def validate(
 ) -> None:
     """Measure the trained network: COCO's ten figures, curves and pictures."""
     settings = load_settings(params, overrides, more)
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.stages import validate
 
     show(validate.run(settings), title="COCO keypoint AP", as_json=as_json)
@@ -114,6 +114,6 @@ def inspect_inheritance(
     from evopose2d.evolution.working import births
 
     parent = births.parent_of_file(settings, weights) if weights else births.parent_of_search(settings, individual)
-    import_tensorflow()
+    import_quietly("keras")
     title = f"val loss of children {'after their training' if train else 'at birth'}, over their parent's (median)"
     show(births.inspect_births(settings, parent, per_kind=per_kind, train=train), title=title, as_json=as_json)

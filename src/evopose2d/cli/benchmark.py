@@ -9,7 +9,7 @@ import typer
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Out, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.benchmark_quality import ranking, samplers, surrogate, truth
 from evopose2d.cli.options import Coordinates, Device, FlipTest, Method, Precision
-from evopose2d.cli.output import import_tensorflow, save, show
+from evopose2d.cli.output import import_quietly, save, show
 
 benchmark = typer.Typer(
     name="benchmark",
@@ -46,7 +46,7 @@ def inference(
 ) -> None:
     """Measure inference: images a second and latency by batch size, the network alone and end to end."""
     settings = None if model is not None else load_settings(params, overrides, more)
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.accelerator import prepare
     from evopose2d.benchmarks.inference import measure
     from evopose2d.config.schema import AcceleratorConfig
@@ -111,7 +111,7 @@ def pipeline(
         save(rows, out)
         show(rows, title=f"input pipeline, batches of {batch_size}", as_json=as_json)
         return
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.benchmarks.pipeline import measure
     from evopose2d.data.shards import read_info
 

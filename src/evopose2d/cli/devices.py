@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from evopose2d.cli.arguments import AsJson
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.output import import_quietly, show
 
 _ASK_JAX = (
     "import json, jax; print(json.dumps([f'{each.platform.upper()} {each.device_kind}' for each in jax.devices()]))"
@@ -36,7 +36,12 @@ def devices(as_json: AsJson = False) -> None:
 
 
 def _tensorflow_devices() -> dict[str, Any]:
-    import_tensorflow()
+    try:
+        import_quietly("tensorflow")
+    except ModuleNotFoundError:
+        return {"devices": [], "error": "not installed: pip install 'evopose2d'; training by JAX does without"}
+    except ImportError as error:
+        return {"devices": [], "error": f"does not start: {str(error).splitlines()[0]}"}
     import tensorflow as tf
 
     found = [each for each in tf.config.list_physical_devices() if each.device_type in ("CPU", "GPU", "TPU")]

@@ -9,7 +9,7 @@ import typer
 
 from evopose2d.cli.arguments import AsJson
 from evopose2d.cli.options import Coordinates, FlipTest, Method, Model
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.output import import_quietly, show
 
 if TYPE_CHECKING:
     from evopose2d.export.export import Exported
@@ -43,7 +43,7 @@ def export(
 
     Each file is held against Keras on real crops before it takes its place.
     """
-    import_tensorflow()
+    import_quietly("tensorflow")
     from evopose2d.accelerator import prepare
     from evopose2d.config.schema import AcceleratorConfig
     from evopose2d.evaluation.decoding import Decoding

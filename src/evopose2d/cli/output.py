@@ -40,13 +40,13 @@ def configure_logging(*, verbose: bool, quiet: bool) -> None:
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow without the lines that it prints before any log level can hold them back."""
+def import_quietly(name: str) -> None:
+    """Import TensorFlow, or Keras with its backend, without the lines that they print before log levels apply."""
     standard_error = os.dup(2)
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a file
         os.dup2(nowhere.fileno(), 2)
         try:
-            import_large("tensorflow")
+            import_large(name)
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)

@@ -7,7 +7,7 @@ import typer
 
 from evopose2d.cli.arguments import AsJson
 from evopose2d.cli.options import BatchSize, Coordinates, Device, FlipTest, Method, Model, Precision
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.output import import_quietly, show
 from evopose2d.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def predict(
 
     files = find_files(inputs)
     boxes_of = _box_source(box, detections, annotations, category, detector, detector_size, box_threshold, files)
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.accelerator import prepare
     from evopose2d.config.schema import AcceleratorConfig
     from evopose2d.prediction.estimator import PoseEstimator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.output import import_quietly, show
 from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError
 
@@ -128,7 +128,7 @@ def best(
 
 
 def _save_network(params: Params, archive: "SearchArchive", result: "IndividualResult", folder: Path) -> None:
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.evolution.results.finished_network import finished_network
     from evopose2d.stages.pose_model import save_pose_model
 

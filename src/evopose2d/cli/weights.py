@@ -7,7 +7,7 @@ import typer
 
 from evopose2d.cli.arguments import AsJson
 from evopose2d.cli.networks import parse_shape
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.output import import_quietly, show
 from evopose2d.errors import ConfigError
 
 
@@ -25,7 +25,7 @@ def convert_weights(
     known = {name: each for name, each in published().items() if each.is_network}
     if network and network not in known:
         raise ConfigError(f"--network: got {network!r}, must be one of {', '.join(known)}")
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.stages.conversion import convert
 
     model = known[network].model if network else None

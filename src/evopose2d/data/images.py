@@ -1,5 +1,6 @@
 """Encoded images to pixels, as TensorFlow's decoders give them, without TensorFlow."""
 
+import contextlib
 import io
 
 import cv2
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from evopose2d.errors import DataError
+
+_INKS = ("CMYK", "YCCK")
 
 
 def is_jpeg(encoded: bytes) -> bool:
@@ -23,6 +26,22 @@ def decode(encoded: bytes) -> NDArray[np.uint8]:
         DataError: it is corrupt, cut short or neither.
     """
     return ImageDecoder(fast_dct=True).rgba(encoded)[..., :3].copy()
+
+
+def decoded_size(encoded: bytes) -> tuple[int, int]:
+    """Return height and width of an image that ``decode`` can decode, without all of its work.
+
+    Raises:
+        DataError: it cannot.
+    """
+    if is_jpeg(encoded):
+        with contextlib.suppress(ValueError):
+            height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded)
+            if colours not in _INKS:
+                simplejpeg.decode_jpeg(encoded, "GRAY", fastdct=True, min_height=1, min_width=1, min_factor=8)
+                return height, width
+    height, width, _ = ImageDecoder(fast_dct=True).rgba(encoded).shape
+    return height, width
 
 
 class ImageDecoder:
@@ -55,15 +74,18 @@ class ImageDecoder:
             height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded)
         except ValueError:
             return _unusual(encoded)
-        if colours in ("CMYK", "YCCK"):
+        if colours in _INKS:
             return _unusual(encoded)
         if self._buffer.size < height * width * 4:
             self._buffer = np.empty(height * width * 4, np.uint8)
-        return simplejpeg.decode_jpeg(encoded, "RGBA", fastdct=self._fast_dct, buffer=self._buffer)
+        try:
+            return simplejpeg.decode_jpeg(encoded, "RGBA", fastdct=self._fast_dct, buffer=self._buffer)
+        except ValueError:  # such as bytes between the image and its end, which other decoders pass over
+            return _unusual(encoded)
 
 
 def _unusual(encoded: bytes) -> NDArray[np.uint8]:
-    """Decode JPEGs that TurboJPEG refuses, of four inks or rare sampling, by the accurate transform."""
+    """Decode JPEGs that TurboJPEG refuses, of four inks, rare sampling or odd bytes, by the accurate transform."""
     with Image.open(io.BytesIO(encoded)) as image:
         if image.mode != "CMYK":
             return np.asarray(image.convert("RGBA"))

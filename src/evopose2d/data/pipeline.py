@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -16,9 +16,7 @@ from evopose2d.data.loading import Batches
 from evopose2d.data.record_index import RecordIndex, index_files
 from evopose2d.data.shards import RecordsInfo
 from evopose2d.errors import ConfigError
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from evopose2d.feeding import Shapes
 
 Batch = tuple[NDArray[Any], ...]
 
@@ -71,6 +69,13 @@ class TrainingBatches:
                 "refines poses: keypoints are taken for those of other people in the image"
             )
 
+    @property
+    def shapes(self) -> Shapes:
+        """Shape and dtype of each array of a batch."""
+        images = ((self.batch_size, *self.input_shape, 3), "uint8")
+        points = ((self.batch_size, self.records.schema.count, 3), "float32")
+        return (images, points) if self.pose_errors is None else (images, points, points)
+
     def __len__(self) -> int:
         return len(self.epochs) * steps_per_epoch(self.records, self.batch_size)
 
@@ -98,47 +103,6 @@ class TrainingBatches:
             mirrored = drawn_flips(self.augmentation, epoch.drawn)
             for people in epoch.people.reshape(-1, self.batch_size):
                 yield crops.gather(people, mirrored[people])
-
-
-def training_dataset(
-    records: RecordsInfo,
-    input_shape: InputShape,
-    augmentation: AugmentationConfig,
-    *,
-    batch_size: int,
-    seed: int,
-    epochs: int,
-    first_epoch: int = 0,
-    crops: TrainingCrops | None = None,
-    pose_errors: float | None = None,
-) -> "tf.data.Dataset":
-    """Return ``TrainingBatches`` for TensorFlow and Keras, as pairs: what a network is given, and keypoints.
-
-    Args:
-        records: the training people.
-        input_shape: height H and width W of a crop in pixels.
-        augmentation: how crops are varied.
-        batch_size: people in a batch, B.
-        seed: of order and augmentation.
-        epochs: epoch at which to stop.
-        first_epoch: epoch to begin with, counted from 0.
-        crops: these people's crops, where they are at hand.
-        pose_errors: as in ``TrainingBatches``; a network then is given pairs of images and poses.
-
-    Raises:
-        ConfigError: the records do not cover the augmentation, or lack the people that stand beside others.
-    """
-    from evopose2d.data.prefetching import as_dataset
-
-    numbers = range(first_epoch, epochs)
-    batches = TrainingBatches(
-        records, input_shape, augmentation, batch_size, seed, numbers, crops, pose_errors=pose_errors
-    )
-    images, keypoints = ((batch_size, *input_shape, 3), "uint8"), ((batch_size, records.schema.count, 3), "float32")
-    if pose_errors is None:
-        return as_dataset(batches, (images, keypoints))
-    dataset = as_dataset(batches, (images, keypoints, keypoints))
-    return dataset.map(lambda images, pose, keypoints: ((images, pose), keypoints))
 
 
 def evaluation_dataset(

@@ -162,6 +162,12 @@ def _varint(content: bytes, position: int) -> tuple[int, int]:
             return value, position
 
 
+def framed(record: bytes) -> bytes:
+    """Return a record as TFRecord files hold it: with its length before it, and the checksums of both."""
+    length = _HEADER.pack(len(record), 0)[: -_CHECKSUM.size]
+    return b"".join((length, _CHECKSUM.pack(_masked(length)), record, _CHECKSUM.pack(_masked(record))))
+
+
 def _masked(content: bytes) -> int:
     """Return the checksum of TFRecord files: CRC-32C, rotated and shifted by a constant."""
     checksum = google_crc32c.value(content)

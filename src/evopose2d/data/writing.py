@@ -10,7 +10,6 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import UnidentifiedImageError
 
 from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig
@@ -20,6 +19,8 @@ from evopose2d.data.coco.detections import of_category
 from evopose2d.data.crop_region import LOSSLESS
 from evopose2d.data.download.layout import OFFICIAL, TEST_DEV, TRAIN, VAL
 from evopose2d.data.image_files import for_records
+from evopose2d.data.images import decoded_size
+from evopose2d.data.record_index import framed
 from evopose2d.data.records import encode, encode_crop_region
 from evopose2d.data.shards import RecordsInfo, remove_records, shard_path, write_info
 from evopose2d.errors import DataError
@@ -197,17 +198,11 @@ def _inspected(path: Path, size: tuple[float, float] | None, *, as_stored: bool)
     try:
         original = path.read_bytes()
         encoded = for_records(original, size, as_stored=as_stored)
-        if tf.io.is_jpeg(encoded):
-            tf.io.decode_jpeg(encoded, channels=3, ratio=8)
-            height, width, _ = tf.image.extract_jpeg_shape(encoded).numpy()
-        else:
-            height, width, _ = tf.io.decode_png(encoded, channels=3).shape
-    except UnidentifiedImageError:
+        height, width = decoded_size(encoded)
+    except (UnidentifiedImageError, DataError):
         return f"{path}: image is corrupt, cut short or in no known format", False
     except OSError as error:
         return f"{path}: image cannot be read: {error.strerror or error}", False
-    except (tf.errors.InvalidArgumentError, DataError):
-        return f"{path}: image is corrupt, cut short or in no known format", False
     if size is not None and size != (width, height):
         turned = " (its sides exchanged)" if size == (height, width) else ""
         told = f"{path}: image is {width} x {height} pixels{turned}, its annotation file says {size[0]:g} x {size[1]:g}"
@@ -280,14 +275,14 @@ def _write_shard(
     *,
     as_stored: bool,
 ) -> int:
-    with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         for people in in_record:
             original = (images_dir / people[0].file_name).read_bytes()
             image = for_records(original, people[0].image_size, as_stored=as_stored)
             if crops is None:
-                writer.write(encode(people, image))
+                file.write(framed(encode(people, image)))
             else:
-                writer.write(encode_crop_region(people[0], image, crops, schema))
+                file.write(framed(encode_crop_region(people[0], image, crops, schema)))
     return sum(map(len, in_record))
 
 

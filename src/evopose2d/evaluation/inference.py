@@ -7,19 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from evopose2d.data.geometry import keypoints_to_image
-from evopose2d.data.prefetching import prefetched
 from evopose2d.errors import DataError
 from evopose2d.evaluation.pictures import CropCollector
 from evopose2d.evaluation.predictor import PosePredictor
+from evopose2d.feeding import Shapes, feed
 from evopose2d.progress import progress_bar
 
 Batch = Mapping[str, ArrayLike]
-Inputs = list[NDArray[Any]]
+Inputs = tuple[NDArray[Any], ...]
 _GIVEN = ("images", "keypoints", "pose")
 _KEPT = ("image_id", "annotation_id", "score", "box", "matrix")
 
@@ -57,7 +56,7 @@ class Predictions:
 
 
 @dataclass
-class _Feed:
+class _Pass:
     """One pass over a dataset: gives the network its inputs and keeps what the network does not need.
 
     Ids (int64) and matrices (float64) stay here, because they would lose digits on a device.
@@ -65,6 +64,7 @@ class _Feed:
 
     batches: Iterator[Batch]
     people: int
+    steps: int
     collector: CropCollector | None
     bar: tqdm
     first: Mapping[str, NDArray[Any]]
@@ -73,30 +73,24 @@ class _Feed:
     kept: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in _KEPT})
     labelled: list[NDArray[Any]] = field(default_factory=list)
 
-    def dataset(self, steps: int) -> tf.data.Dataset:
-        """Give ``Model.predict`` the inputs of some batches.
+    @property
+    def shapes(self) -> Shapes:
+        return [(values.shape, str(values.dtype)) for values in self.first.values()]
 
-        Not by ``Dataset.from_generator``: under Python 3.11 that has the C library get whatever is larger than 128 KB
-        from the system anew, for as long as the process lives (TensorFlow 2.21).
-        """
-        names, first = list(self.first), list(self.first.values())
-        types = [values.dtype for values in first]
+    def __len__(self) -> int:
+        return self.steps
 
-        def take(_: tf.Tensor) -> tuple[dict[str, tf.Tensor]]:
-            taken = tf.numpy_function(self._take, [], types)
-            shaped = [tf.ensure_shape(tensor, values.shape) for tensor, values in zip(taken, first, strict=True)]
-            return (dict(zip(names, shaped, strict=True)),)
-
-        return prefetched(tf.data.Dataset.range(steps).map(take))
+    def __iter__(self) -> Iterator[Inputs]:
+        return (self._take() for _ in range(self.steps))
 
     def _take(self) -> Inputs:
         """Take the next batch; the first one again where the dataset ended too early, which is told at the end."""
         batch = next(self.batches, None)
         if batch is None:
-            return list(self.first.values())
+            return tuple(self.first.values())
         arrays = {name: np.asarray(value) for name, value in batch.items()}
         self.bar.update(self._keep(arrays))
-        return [arrays[name] for name in self.first]
+        return tuple(arrays[name] for name in self.first)
 
     def _keep(self, arrays: Mapping[str, NDArray[Any]]) -> int:
         count = min(len(arrays["images"]), self.people - self.seen)
@@ -141,11 +135,12 @@ def predict_people(
     steps = math.ceil(people / len(np.asarray(first["score"])))
     with progress_bar(description, people, unit="box", shown=progress) as bar:
         inputs = {name: np.asarray(first[name]) for name in _GIVEN if name in first}
-        feed = _Feed(itertools.chain([first], batches), people, collector, bar, inputs)
-        outputs = predictor.predict(feed.dataset(steps), steps=steps, verbose=0)
-    if feed.seen < people:
-        raise DataError(f"{description}: the dataset ends after {feed.seen} people, must hold {people}")
-    kept = {name: np.concatenate(parts) for name, parts in feed.kept.items()}
+        passing = _Pass(itertools.chain([first], batches), people, steps, collector, bar, inputs)
+        fed = feed(passing, lambda *arrays: (dict(zip(inputs, arrays, strict=True)),))
+        outputs = predictor.predict(fed, steps=steps, verbose=0)
+    if passing.seen < people:
+        raise DataError(f"{description}: the dataset ends after {passing.seen} people, must hold {people}")
+    kept = {name: np.concatenate(parts) for name, parts in passing.kept.items()}
     crop_keypoints = np.asarray(outputs["keypoints"][:people])
     linear = np.asarray(kept["matrix"][..., :2], np.float64)
     return Predictions(
@@ -155,7 +150,7 @@ def predict_people(
         crop_keypoints=crop_keypoints,
         box=kept["box"],
         box_score=kept["score"],
-        area=feed.crop_area / np.abs(np.linalg.det(linear)),
+        area=passing.crop_area / np.abs(np.linalg.det(linear)),
         loss=np.asarray(outputs["loss"][:people]),
-        labelled=np.concatenate(feed.labelled),
+        labelled=np.concatenate(passing.labelled),
     )

@@ -53,12 +53,12 @@ class Segment:
             described.append([type(layer).__qualname__, [places[id(tensor)] for tensor in _inputs(layer)], config])
         return json.dumps([self.start.shape, self.start.dtype, described], default=repr, sort_keys=True)
 
-    def __call__(self, features: Tensor) -> Tensor:
-        """Run the layers one after the other; in training if the model around is called in training."""
+    def __call__(self, features: Tensor, *, training: bool) -> Tensor:
+        """Run the layers one after the other."""
         values = {id(self.start): features}
         for layer in self.layers:
             read = [values[id(tensor)] for tensor in _inputs(layer)]
-            given = keras.tree.flatten(layer(read[0] if len(read) == 1 else read))
+            given = keras.tree.flatten(layer(read[0] if len(read) == 1 else read, training=training))
             values |= zip(map(id, _outputs(layer)), given, strict=True)
         return values[id(self.layers[-1].output)]
 

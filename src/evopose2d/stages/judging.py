@@ -23,6 +23,7 @@ from evopose2d.evaluation.pictures import CropCollector
 from evopose2d.evaluation.predictor import PosePredictor
 from evopose2d.evaluation.results import coco_results
 from evopose2d.evaluation.scoring import person_scores
+from evopose2d.networks.traced import TracedSegments
 from evopose2d.stages.pose_model import PoseModel
 
 _RECORDS = {("val", "annotations"): "val", ("val", "detections"): "val-detections"}
@@ -59,6 +60,7 @@ class Judge:
         config: how to judge.
         jit_compile: whether XLA compiles the forward pass.
         cache: keeps the crops from one time to the next; None: each time they are cut anew.
+        traced: functions of networks before in this process (``PosePredictor``).
 
     Attributes:
         records: the people that are predicted.
@@ -79,6 +81,7 @@ class Judge:
         *,
         jit_compile: bool,
         cache: CropCache | None = None,
+        traced: TracedSegments | None = None,
     ) -> None:
         self.records = _records(records_root, Path(dataset.root), config)
         if self.records.schema.names != model.keypoints.names:
@@ -100,6 +103,7 @@ class Judge:
             sigma=model.sigma,
             stride=model.stride,
             jit_compile=jit_compile,
+            traced=traced,
         )
         height, width = model.config.input_shape
         if model.pose_errors is not None and config.boxes != "annotations":

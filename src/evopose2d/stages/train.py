@@ -10,11 +10,12 @@ from typing import Any
 from evopose2d.accelerator import Accelerator, prepare
 from evopose2d.config.schema import Params, ValidateConfig
 from evopose2d.data.cache import CropCache
-from evopose2d.data.pipeline import steps_per_epoch, training_dataset
+from evopose2d.data.pipeline import TrainingBatches, steps_per_epoch
 from evopose2d.data.shards import RecordsInfo, read_info
 from evopose2d.errors import DataError
 from evopose2d.files import digest, write_json
 from evopose2d.networks.build import build_supervised
+from evopose2d.networks.traced import TracedSegments
 from evopose2d.stages import layout
 from evopose2d.stages.initial_weights import initial_file, set_initial_weights
 from evopose2d.stages.judging import Judge, annotation_file
@@ -93,6 +94,7 @@ def training_task(
     model: PoseModel,
     accelerator: Accelerator,
     cache: CropCache | None = None,
+    traced: TracedSegments | None = None,
 ) -> TrainingTask:
     """Say what to train and how each epoch is judged: annotated val boxes, no flip test.
 
@@ -103,6 +105,7 @@ def training_task(
         accelerator: the devices.
         cache: keeps crops from one epoch to the next, and from this training to others; None: each time they are cut
             anew. The batches are the same.
+        traced: functions of networks before in this process, for validation to start sooner.
     """
     config = params.train
     height, width = params.model.input_shape
@@ -114,6 +117,7 @@ def training_task(
             _epoch_validation(config.batch_size),
             jit_compile=accelerator.jit_compile,
             cache=cache,
+            traced=traced,
         )
     pose_errors = model.pose_errors
     crops = None
@@ -130,14 +134,13 @@ def training_task(
 
     return TrainingTask(
         network=model.network,
-        batches=lambda first_epoch: training_dataset(
+        batches=lambda first_epoch: TrainingBatches(
             records,
             (height, width),
             config.augmentation,
             batch_size=config.batch_size,
             seed=config.seed,
-            first_epoch=first_epoch,
-            epochs=config.epochs,
+            epochs=range(first_epoch, config.epochs),
             crops=crops,
             pose_errors=pose_errors,
         ),

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
 from tqdm import tqdm
 
 from evopose2d.accelerator import Accelerator
 from evopose2d.config.schema import TrainConfig
 from evopose2d.data.records import raise_if_corrupt
 from evopose2d.errors import TrainingError
+from evopose2d.feeding import Arrays, Shapes, SizedBatches, feed
 from evopose2d.networks.architecture import Output
 from evopose2d.networks.seeding import reseed
-from evopose2d.networks.segments import same_block, segments
+from evopose2d.networks.traced import TracedNetwork, TracedSegments, can_trace_apart
 from evopose2d.progress import duration, progress_bar
 from evopose2d.training.losses import supervised_loss
 from evopose2d.training.optimizer import AdamL2, convolution_kernels
 from evopose2d.training.result import EpochResult, TrainingResult
 from evopose2d.training.schedules import learning_rate
 from evopose2d.training.state import load_state, save_state
-from evopose2d.training.traced import TracedSegments
 from evopose2d.weights import save_weights
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class TrainingTask:
     Attributes:
         network: from normalising images to heatmaps; built inside the accelerator's scope.
         batches: gives the batches of all epochs from the given one (counted from 0) to the last: uint8 images
-            (B, H, W, 3), or pairs of them and poses (B, K, 3), with keypoints (B, K, 3) in crop pixels.
+            (B, H, W, 3), poses (B, K, 3) where the network is given them too, and keypoints (B, K, 3) in crop pixels.
         steps_per_epoch: optimizer steps in an epoch, of a batch each.
         validate: gives the network's loss and AP over the val people, as it is when called.
         config: the ``train`` section.
@@ -47,7 +47,7 @@ class TrainingTask:
     """
 
     network: keras.Model
-    batches: Callable[[int], tf.data.Dataset]
+    batches: Callable[[int], SizedBatches]
     steps_per_epoch: int
     validate: Callable[[], tuple[float, float]]
     config: TrainConfig
@@ -105,7 +105,7 @@ def train(
     if first_epoch < task.config.epochs:
         with raise_if_corrupt():
             model.fit(
-                _in_parts(task.batches(first_epoch), task.config),
+                feed(_Parts(task.batches(first_epoch), task.config.accumulation), _inputs_and_targets),
                 epochs=task.config.epochs,
                 initial_epoch=first_epoch,
                 steps_per_epoch=task.steps_per_epoch * task.config.accumulation,
@@ -116,11 +116,29 @@ def train(
     return TrainingResult(epochs=progress.epochs, best_weights=best_weights)
 
 
-def _in_parts(batches: tf.data.Dataset, config: TrainConfig) -> tf.data.Dataset:
-    """Divide each batch into the parts that the network is given one after the other."""
-    if config.accumulation == 1:
-        return batches
-    return batches.rebatch(config.batch_size // config.accumulation, drop_remainder=True)
+def _inputs_and_targets(*arrays: Any) -> tuple[Any, Any]:  # noqa: ANN401 - of any backend
+    """Divide a batch into what the network is given, one array or several, and the keypoints."""
+    *given, keypoints = arrays
+    return given[0] if len(given) == 1 else tuple(given), keypoints
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Batches in the parts that the network is given one after the other."""
+
+    batches: SizedBatches
+    number: int
+
+    @property
+    def shapes(self) -> Shapes:
+        return [((size // self.number, *rest), kind) for (size, *rest), kind in self.batches.shapes]
+
+    def __len__(self) -> int:
+        return len(self.batches) * self.number
+
+    def __iter__(self) -> Iterator[Arrays]:
+        for batch in self.batches:
+            yield from zip(*(np.split(array, self.number) for array in batch), strict=True)
 
 
 def trainable(
@@ -143,7 +161,7 @@ def trainable(
         traced: functions to trace the step from where that is possible.
     """
     outputs = outputs or (Output(network.outputs[0]),)
-    if jit_compile or len(outputs) > 1 or len(network.inputs) > 1 or not _can_trace_apart():
+    if jit_compile or len(outputs) > 1 or len(network.inputs) > 1 or not can_trace_apart():
         traced = None
     model = _TrainingModel(network, outputs, config.sigma, traced)
     optimizer = AdamL2(
@@ -155,11 +173,6 @@ def trainable(
     model.compile(optimizer=optimizer, jit_compile=jit_compile)
     optimizer.build(model.trainable_variables)
     return model
-
-
-def _can_trace_apart() -> bool:
-    one_device = keras.backend.backend() == "tensorflow" and not tf.distribute.has_strategy()
-    return one_device and keras.config.dtype_policy().name == "float32"
 
 
 class _TrainingModel(keras.Model):
@@ -174,23 +187,21 @@ class _TrainingModel(keras.Model):
         super().__init__(network.inputs, [output.heatmaps for output in outputs], name="training")
         strides = [network.inputs[0].shape[1] // output.heatmaps.shape[1] for output in outputs]
         self._supervised_loss = supervised_loss(outputs, strides, sigma)
-        self._traced = traced
-        self._segments = () if traced is None else tuple(segments(network, same_block))
+        self._traced = None if traced is None else TracedNetwork(network, traced)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:  # noqa: ANN401 - tensors
         """Return the heatmaps (B, h, w, K) of each output for images (B, H, W, 3), or images and poses."""
         if self._traced is None or not training:
             return super().call(inputs, training=training, mask=mask)
-        features = keras.ops.cast(inputs, self.inputs[0].dtype)
-        for segment in self._segments:
-            features = self._traced.run(segment, features)
-        return [features]
+        return [self._traced(inputs, training=True)]
 
     def make_train_function(self, force: bool = False) -> None:
         """Trace the step as one function; Keras's are three in each other, for what does not occur on one device."""
         if self._traced is None:
             super().make_train_function(force)
         elif self.train_function is None or force:
+            import tensorflow as tf  # the other backends must not need it
+
             step = tf.function(self.train_step, autograph=False)
             self.train_function: Callable[[Iterator[Any]], Any] = lambda batches: step(next(batches))
 

@@ -60,7 +60,7 @@ def find_initial_weights(params: Params) -> InitialWeights | None:
 
 
 def _imagenet_path(params: Params, place: str) -> Path:
-    import_large("tensorflow")
+    import_large("keras")
     from evopose2d.stages.initial_weights import imagenet_path
 
     return imagenet_path(params.model, place)

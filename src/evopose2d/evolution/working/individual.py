@@ -56,7 +56,7 @@ def train_individual(
         ConfigError: the device is not there, or the batch does not fit it.
         WeightsError: the parent's weights cannot be read.
     """
-    import_large("tensorflow")
+    import_large("keras")
     from evopose2d.evolution.working.memory import release_networks
 
     started = time.perf_counter()
@@ -100,7 +100,7 @@ def _train(
     observe(INITIALISED)
     parameters = network_size(params.model, spec.genotype, records.schema.count).parameters
     result = train(
-        training_task(params, records, model, accelerator, cache),
+        training_task(params, records, model, accelerator, cache, functions_of_process()),
         accelerator,
         folder,
         hopeless=lambda epochs: exceeds(epochs, parameters, spec.limits, params.evolve),

@@ -1,9 +1,8 @@
 """Giving back what a trained network took, so that a process can train many."""
 
 import gc
+import sys
 from functools import cache
-
-from tensorflow.python.framework import ops
 
 
 @cache
@@ -20,6 +19,7 @@ def release_networks() -> None:
     """
     # TensorFlow registers the gradient of every swish under a name of its own, for ever, and with it the graph of
     # the network around it: some 30 MB for each network that was trained.
+    ops = sys.modules.get("tensorflow.python.framework.ops")  # absent where the backend needs no TensorFlow
     registry = getattr(getattr(ops, "_gradient_registry", None), "_registry", {})
     for name in [name for name in registry if name.startswith("CustomGradient-")]:
         del registry[name]

@@ -20,7 +20,7 @@ from evopose2d.hardware import memory_environment
 
 if TYPE_CHECKING:
     from evopose2d.data.cache import CropCache
-    from evopose2d.training.traced import TracedSegments
+    from evopose2d.networks.traced import TracedSegments
 
 # MLflow would take an individual's training for the run that the project was started in.
 _NOT_INHERITED = ("MLFLOW_RUN_ID",)
@@ -84,7 +84,7 @@ def functions_of_process() -> "TracedSegments":
 
     They are held here as the crops are, and like these change how fast an individual is trained, not what comes out.
     """
-    from evopose2d.training.traced import TracedSegments
+    from evopose2d.networks.traced import TracedSegments
 
     return TracedSegments()
 

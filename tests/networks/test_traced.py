@@ -8,13 +8,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from tests.training import conftest as training
 from tests.training.conftest import TINY
 
 from evopose2d.accelerator import Accelerator
+from evopose2d.evaluation.decoding import Decoding
+from evopose2d.evaluation.predictor import PosePredictor
 from evopose2d.networks.build import build_network
+from evopose2d.networks.traced import TracedSegments
 from evopose2d.training.loop import train
-from evopose2d.training.traced import TracedSegments
 
+make_task = training.make_task  # a fixture
 CPU = Accelerator(device="cpu", replicas=1, jit_compile=False)
 LONGER = replace(TINY, genotype=[TINY.genotype[0], [3, 3, 1, 2], *TINY.genotype[2:]])
 WIDER_KERNEL = replace(TINY, genotype=[*TINY.genotype[:3], [5, 1, 2, 2], *TINY.genotype[4:]])
@@ -82,4 +86,47 @@ def test_functions_are_passed_over_under_xla_and_in_mixed_precision(trained):
         trained(traced=traced)
     finally:
         keras.config.set_dtype_policy(policy)
+    assert len(traced) == 0
+
+
+def _predicted(network: keras.Model, traced: TracedSegments | None, flip_test: bool = False) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    people = {
+        "images": rng.integers(0, 256, (6, 32, 32, 3), np.uint8),
+        "keypoints": rng.uniform(0, 32, (6, 3, 3)).astype(np.float32),
+    }
+    predictor = PosePredictor(network, (1, 0, 2), Decoding(flip_test=flip_test), sigma=8.0, stride=4, traced=traced)
+    return predictor.predict(people, batch_size=3, verbose=0)
+
+
+def test_predictions_by_kept_functions_are_those_of_a_whole_graph():
+    traced = TracedSegments()
+    for model, new in ((TINY, True), (LONGER, False), (WIDER_KERNEL, True)):
+        network = build_network(model, 3, seed=4)
+        known = len(traced)
+        found = _predicted(network, traced)
+        assert (len(traced) > known) == new
+        for name, expected in _predicted(network, None).items():
+            np.testing.assert_allclose(found[name], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_predictions_follow_weights_that_change():
+    traced, network = TracedSegments(), build_network(TINY, 3, seed=4)
+    before = _predicted(network, traced)["loss"]
+    network.set_weights([weight * 1.1 for weight in network.get_weights()])
+    assert np.abs(_predicted(network, traced)["loss"] - before).min() > 0
+
+
+def test_predictions_change_no_variable_and_leave_training_its_functions(trained):
+    traced, network = TracedSegments(), build_network(TINY, 3, seed=4)
+    before = network.get_weights()
+    _predicted(network, traced)
+    for weight, expected in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    np.testing.assert_allclose(trained(traced=traced)[0], trained()[0], rtol=1e-6)
+
+
+def test_a_flip_test_takes_the_whole_graph():
+    traced = TracedSegments()
+    _predicted(build_network(TINY, 3, seed=4), traced, flip_test=True)
     assert len(traced) == 0
