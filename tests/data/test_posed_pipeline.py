@@ -7,7 +7,7 @@ import pytest
 
 from evopose2d.config.schema import AugmentationConfig, CropsConfig
 from evopose2d.data import coco
-from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset, training_dataset
+from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset
 from evopose2d.data.writing import write_records
 from evopose2d.errors import ConfigError
 
@@ -73,11 +73,10 @@ def test_an_evaluation_gives_the_same_poses_each_time(many):
     assert "pose" not in next(iter(evaluation_dataset(many, SHAPE, batch_size=8)))
 
 
-def test_networks_get_pairs_of_images_and_poses(many):
-    dataset = training_dataset(many, SHAPE, FULL, batch_size=8, seed=5, epochs=1, pose_errors=1.0)
-    (images, pose), keypoints = next(iter(dataset))
-
-    assert (images.shape, pose.shape, keypoints.shape) == ((8, 64, 64, 3), (8, 5, 3), (8, 5, 3))
+def test_shapes_are_told_of_images_poses_and_keypoints(many):
+    posed = TrainingBatches(many, SHAPE, FULL, batch_size=8, seed=5, epochs=range(1), pose_errors=1.0)
+    assert [(array.shape, str(array.dtype)) for array in next(iter(posed))] == list(posed.shapes)
+    assert len(posed.shapes) == 3
 
 
 def test_records_of_single_people_do_not_do(many):

@@ -7,7 +7,7 @@ import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, ParamsFile, load_settings
 from evopose2d.cli.options import BatchSize, Coordinates, Device, FlipTest, Method, Model, Precision
-from evopose2d.cli.output import import_tensorflow, show
+from evopose2d.cli.output import import_quietly, show
 
 
 def refine(
@@ -39,7 +39,7 @@ def refine(
         root = Path(load_settings(params, None, "").dataset.root)
         annotations = annotations or root / "annotations" / "person_keypoints_val2017.json"
         images = images or root / "val2017"
-    import_tensorflow()
+    import_quietly("keras")
     from evopose2d.accelerator import prepare
     from evopose2d.config.schema import AcceleratorConfig
     from evopose2d.refinement.refine import RefineTask, refine_results

@@ -87,7 +87,7 @@ class PosePredictor(keras.Model):
 
 
 def _read(
-    reader: HeatmapReader, heatmaps: Tensor, annotated: Tensor, predict_mirrored: Callable[[], Tensor] | None = None
+    reader: HeatmapReader, heatmaps: Tensor, annotated: Tensor, predict_mirrored: Callable[[], Tensor] = lambda: None
 ) -> dict[str, Tensor]:
     """Read keypoints and compute the loss; the flip test calls ``predict_mirrored``."""
     targets, mask = encode(annotated, tuple(heatmaps.shape[1:3]), reader.stride, reader.sigma)
