@@ -82,7 +82,7 @@ def _of_architecture(layers: Sequence[Mapping[str, Any]]) -> tuple[DictConfig, l
     given = {key: value for section in sections for key, value in section.items()}
     settings = find_architecture(given["architecture"]).config if "architecture" in given else ModelConfig
     own = {item.name for item in fields(settings)}
-    others = keys_of_others(given["architecture"]) if settings is not ModelConfig and not given.keys() <= own else set()
+    others = keys_of_others(given["architecture"]) if "architecture" in given and not given.keys() <= own else set()
     for key in sorted(others):
         if given.get(key) is not None:
             raise ConfigError(
