@@ -124,7 +124,7 @@ def test_the_command_prints_and_writes_the_same(records, project_root, tmp_path)
     assert ended.exception is None, ended.output
     rows = json.loads(out.read_text())
     assert json.loads(ended.stdout) == rows
-    assert len(rows) == 7 and all(row["least"] == row["most"] > 0 for row in rows)
+    assert len(rows) == 8 and all(row["least"] == row["most"] > 0 for row in rows)
     # The eight share an image.
     assert 0 < rows[3]["kilobytes"] < rows[0]["kilobytes"] / 4 and rows[0]["kilobytes"] > rows[-1]["kilobytes"]
     refused = CliRunner().invoke(
@@ -152,7 +152,7 @@ def test_each_number_of_cores_has_a_process_that_may_use_no_more(records, projec
         *("--batch-size", "2", "--json"),
     ]
     rows = measure_scaling(arguments, [1], 2)
-    assert len(rows) == 7
+    assert len(rows) == 8
     assert all(row.efficiency == 1 and row.steps_per_second == row.people_per_second / 2 for row in rows)
 
 

@@ -22,7 +22,7 @@ sys.meta_path.insert(0, Block())
 """
 _SEARCH = [
     "evolve.ancestor=[[3,1,1,1],[3,1,1,2],[3,1,1,2],[3,1,1,2],[3,1,1,1],[3,1,1,1],[3,1,1,1]]",
-    "evolve.generations=1",
+    "evolve.generations=2",
     "evolve.children=1",
     "evolve.parents=1",
     "evolve.controls=false",
@@ -66,11 +66,18 @@ def test_a_network_is_trained_and_validated(project: Path):
     assert (project / "models/pose/network.weights.h5").exists()
 
 
-def test_networks_are_evolved(project: Path):
-    run(project, "evopose2d", "evolve", *_SEARCH[:-1], **_environment(project))
-    results = [json.loads(path.read_text()) for path in (project / "search").rglob("result.json")]
-    assert len(results) == 2
-    assert all(result["fitness"] > 0 for result in results)
+def test_networks_are_evolved_and_are_those_of_the_same_search_through_tensorflow(project: Path):
+    """As long as ranks agree, which the second generation's parent depends on."""
+    found = {}
+    for backend, environment in (("jax", _environment(project)), ("tensorflow", {"KERAS_BACKEND": "tensorflow"})):
+        root = project / f"search/{backend}"
+        run(project, "evopose2d", "evolve", *_SEARCH[:-1], f"evolve.root={root}", **environment)
+        found[backend] = [json.loads(path.read_text()) for path in sorted(root.rglob("result.json"))]
+    genotypes = {backend: [result["genotype"] for result in results] for backend, results in found.items()}
+    assert len(genotypes["jax"]) == 3
+    assert genotypes["jax"] == genotypes["tensorflow"]
+    fitness = {backend: [result["fitness"] for result in results] for backend, results in found.items()}
+    assert fitness["jax"] == pytest.approx(fitness["tensorflow"], rel=1e-4)
 
 
 def test_devices_says_that_tensorflow_is_not_there(project: Path):

@@ -93,7 +93,7 @@ def original_sample(
         visibility, which is 0 outside the crop.
     """
     height, width = input_shape
-    image = (tf.cast(pixels, tf.float32) / 255.0 - tf.constant(MEAN)) / tf.constant(DEVIATION)
+    image = (tf.cast(pixels, tf.float32) - 255.0 * tf.constant(MEAN)) / 255.0 / tf.constant(DEVIATION)
     centre, visible = box[:2] + box[2:] / 2, keypoints[:, 2]
     places = keypoints[:, :2]
     last = tf.cast(tf.shape(image)[1] - 1, tf.float32)
@@ -101,7 +101,8 @@ def original_sample(
     def mirrored() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         turned = tf.gather(tf.stack([last - places[:, 0], places[:, 1]], axis=1), flip_permutation)
         moved = tf.stack([last - centre[0], centre[1]])
-        return tf.reverse(image, [1]), moved, turned, tf.gather(visible, flip_permutation)
+        # Not by tf.reverse, which takes a tenth of the time: the original slices, and pays for it.
+        return image[:, ::-1], moved, turned, tf.gather(visible, flip_permutation)
 
     image, centre, places, visible = tf.cond(flip, mirrored, lambda: (image, centre, places, visible))
     pixel = tf.maximum(box[3] / height, box[2] / width) * CROP_MARGIN * scale

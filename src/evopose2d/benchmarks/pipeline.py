@@ -1,5 +1,6 @@
 """Input pipelines: people a second of the original's order, of decoding alone, and of this project's ways."""
 
+import itertools
 import logging
 import tempfile
 import time
@@ -15,7 +16,8 @@ from evopose2d.benchmarks.rewriting import kilobytes, rewritten
 from evopose2d.config.schema import AugmentationConfig, CropsConfig
 from evopose2d.data.cache import CropCache
 from evopose2d.data.geometry import InputShape
-from evopose2d.data.pipeline import TrainingBatches
+from evopose2d.data.loading import cores
+from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset
 from evopose2d.data.shards import RecordsInfo
 from evopose2d.errors import ConfigError
 from evopose2d.feeding import feed
@@ -28,6 +30,8 @@ DECODE_ONCE = "decode only, once an image"
 FULL = "full augmentation"
 FLIP_ONLY = "flip only"
 CACHED = "flip only, crops at hand"
+IN_ORDER = "validation"
+DETECTIONS = "validation, detections"
 CROPS = "crop records, full augmentation"
 
 PAPER = AugmentationConfig(
@@ -89,6 +93,7 @@ def measure(
     seconds: float,
     warm_up: int,
     cache_megabytes: int,
+    detections: RecordsInfo | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[PipelineSpeed]:
     """Measure every pipeline in turn, as many rounds as there are repeats.
@@ -103,6 +108,7 @@ def measure(
         seconds: for which each is read, at least one element.
         warm_up: elements read before them; for decoding alone, people as many as in so many batches.
         cache_megabytes: memory for the crops at hand; cutting them is no part of what is measured.
+        detections: people that a detector found, to be read as a validation reads them; None: they are left out.
         clock: gives the time in seconds.
 
     Raises:
@@ -114,6 +120,8 @@ def measure(
         crop_records = rewritten(records, Path(folder) / "crops", covered)
         alone = rewritten(records, Path(folder) / "alone", None)
         variants = _variants(records, alone, crop_records, input_shape, batch_size, cache_megabytes, clock)
+        if detections is not None:
+            variants[DETECTIONS] = (lambda: _in_order(detections, input_shape, batch_size), batch_size)
         rates: dict[str, list[float]] = {name: [] for name in variants}
         for round_number in range(repeats):
             for name, (open_pipeline, people) in variants.items():
@@ -121,7 +129,7 @@ def measure(
                 rate = _rate(elements, people, seconds, int(warm_up * batch_size / people), clock)
                 rates[name].append(rate)
                 logger.info("round %d of %d: %s: %.0f people/s", round_number + 1, repeats, name, rate)
-        sizes = {ORIGINAL: alone, DECODE_ONLY: alone, CROPS: crop_records}
+        sizes = {ORIGINAL: alone, DECODE_ONLY: alone, CROPS: crop_records, DETECTIONS: detections or records}
         return summarise(rates, {name: kilobytes(sizes.get(name, records)) for name in variants})
 
 
@@ -151,8 +159,15 @@ def _variants(
         FULL: (lambda: ours(PAPER), batch_size),
         FLIP_ONLY: (lambda: ours(PAPER_SEARCH), batch_size),
         CACHED: (lambda: ours(PAPER_SEARCH, cached=True), batch_size),
+        IN_ORDER: (lambda: _in_order(records, input_shape, batch_size), batch_size),
         CROPS: (lambda: ours(PAPER, crop_records), batch_size),
     }
+
+
+def _in_order(records: RecordsInfo, input_shape: InputShape, batch_size: int) -> Iterable[object]:
+    """Give batches as validation reads them, without end; its processes go on from one pass to the next."""
+    batches = evaluation_dataset(records, input_shape, batch_size=batch_size, processes=cores())
+    return itertools.chain.from_iterable(itertools.repeat(batches))
 
 
 def summarise(rates: Mapping[str, list[float]], sizes: Mapping[str, float]) -> list[PipelineSpeed]:

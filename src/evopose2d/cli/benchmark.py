@@ -115,7 +115,8 @@ def pipeline(
     from evopose2d.benchmarks.pipeline import measure
     from evopose2d.data.shards import read_info
 
-    records = read_info(Path(settings.write_tfrecords.root) / "train")
+    root = Path(settings.write_tfrecords.root)
+    records = read_info(root / "train")
     height, width = settings.model.input_shape
     speeds = measure(
         records,
@@ -126,6 +127,7 @@ def pipeline(
         seconds=seconds,
         warm_up=warm_up,
         cache_megabytes=settings.evolve.cache_megabytes,
+        detections=read_info(root / "val-detections") if (root / "val-detections").exists() else None,
     )
     rows = [asdict(speed) for speed in speeds]
     save(rows, out)
