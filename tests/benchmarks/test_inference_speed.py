@@ -17,6 +17,7 @@ def model():
     return PoseModel(build_network(config(), 17, seed=0), config(), COCO_PERSON, 2.0)
 
 
+@pytest.mark.slow
 def test_each_batch_size_is_measured_in_both_ways(model):
     speeds = list(measure(model, [1, 3], repeats=2, warm_up=1, flip_test=True, decoding="dark", coordinates="exact"))
 
@@ -33,6 +34,7 @@ def test_each_batch_size_is_measured_in_both_ways(model):
         assert speed.first_call_s > 0
 
 
+@pytest.mark.slow
 def test_the_command_takes_a_configuration(project_root):
     ended = CliRunner().invoke(
         app,

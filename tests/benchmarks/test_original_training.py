@@ -12,6 +12,7 @@ from evopose2d.training.loop import trainable
 pytest.importorskip("tf_keras")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", [KERAS_2, KERAS_3])
 def test_original_step_gives_the_losses_of_this_project_s(library):
     config = train_config(warmup_epochs=0, epochs=1000, l2=1e-3, learning_rate=0.01)

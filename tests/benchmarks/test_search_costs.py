@@ -48,6 +48,7 @@ def test_parts_add_up_from_dispatch_to_tracking():
     assert astuple(found.pace) == (2.0, 0.5)
 
 
+@pytest.mark.slow
 def test_a_small_search_is_timed(project_root, mlflow_uri, monkeypatch, tmp_path):
     # In this process, which has imported TensorFlow already, and with a database that is there.
     there = {"workers": in_this_process, "tracking_uri": mlflow_uri}
@@ -82,6 +83,7 @@ def test_too_few_images_are_told(project_root):
         search_costs.measure(params, children=2, images=2, rounds=0)
 
 
+@pytest.mark.slow
 def test_the_original_is_started_and_timed(project_root):
     pytest.importorskip("tf_keras")
     genotype = [override.replace("evolve.ancestor", "model.genotype") for override in TINY if "ancestor" in override]

@@ -157,6 +157,7 @@ def test_absent_file(tmp_path: Path):
         load_params(tmp_path / "params.yaml")
 
 
+@pytest.mark.slow
 @given(text=st.text(min_size=1, max_size=30))
 def test_no_override_escapes_as_another_error(project_root: Path, text: str):
     try:

@@ -77,6 +77,7 @@ def recorded_people(info: RecordsInfo, category_id: int) -> Iterator[dict]:
                 yield {"image_id": parsed.image_id, "category_id": category_id, "keypoints": flat, "score": 0.9}
 
 
+@pytest.mark.slow
 def test_every_odd_set_runs_and_a_perfect_prediction_is_perfect_or_is_refused_in_a_line_that_helps(
     odd_inputs, project_root, tmp_path
 ):

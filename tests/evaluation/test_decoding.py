@@ -29,6 +29,7 @@ def errors(decoded, points):
     return np.linalg.norm(np.asarray(decoded)[:, 0, :2] - points, axis=-1)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(x=st.floats(3, WIDTH - 4), y=st.floats(3, HEIGHT - 4), height=st.floats(0.05, 1.1))
 def test_dark_finds_the_peak_of_a_gaussian_anywhere(x, y, height):

@@ -61,6 +61,7 @@ def test_the_search_itself_is_the_same_with_finals_and_without(tmp_path):
     assert read_search(Path(without.evolve.root)).verdict is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slots", [1, 2, 9])
 def test_finals_that_were_cut_off_go_on_with_those_that_are_left(tmp_path, slots):
     _, specs = run(tmp_path / "whole")

@@ -116,6 +116,7 @@ def test_a_search_and_its_individuals(params, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_controls_and_finalists_are_told_from_children(params, tmp_path):
     finals = ("evolve.controls=true", "evolve.finalists=1", "evolve.final_epochs=2")
     params = make_params(tmp_path, *SETTINGS, *finals, f"tracking.uri={params.tracking.uri}")
@@ -168,6 +169,7 @@ def test_the_searchs_run_shows_its_course(params, tmp_path):
     assert [row[0] for row in table["data"]] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_killed_anywhere_within_mlflow_and_between(mlflow_uri, tmp_path):
     """One search, killed in one call after the other; what the last driver leaves is whole."""
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
@@ -227,6 +229,7 @@ def test_a_locked_database_costs_a_warning(params, tmp_path, caplog):
     assert "`evopose2d sync` with the search's settings fills in" in second
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back_gets_what_it_missed(params, tmp_path, monkeypatch):
     monkeypatch.setattr(recorder_module, "_PAUSE", 0.0)
     calls = []
@@ -285,6 +288,7 @@ def _refuse():
     raise ConnectionRefusedError("nobody there")
 
 
+@pytest.mark.slow
 def test_a_deleted_database_is_rebuilt(params, tmp_path, mlflow_uri):
     shutil.copy(tmp_path / "mlflow.db", tmp_path / "new.db")  # as good as none, and faster
     run(params, tmp_path, diverges=(2,))
@@ -304,6 +308,7 @@ def test_a_deleted_database_is_rebuilt(params, tmp_path, mlflow_uri):
     assert times[0] == times[1]
 
 
+@pytest.mark.slow
 def test_damaged_files_are_not_uploaded_but_made_again(params, tmp_path, mlflow_uri):
     shutil.copy(tmp_path / "mlflow.db", tmp_path / "new.db")
     run(params, tmp_path)
@@ -320,6 +325,7 @@ def test_damaged_files_are_not_uploaded_but_made_again(params, tmp_path, mlflow_
         check_all_is_there(uri, tmp_path)
 
 
+@pytest.mark.slow
 def test_an_individual_that_is_trained_again_is_recorded_again(params, tmp_path):
     run(params, tmp_path)
     result = Path(params.evolve.root) / "individuals/0003/result.json"
@@ -330,6 +336,7 @@ def test_an_individual_that_is_trained_again_is_recorded_again(params, tmp_path)
     assert child.info.end_time == round(result.stat().st_mtime * 1000)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_extended_goes_on_in_its_run(params, tmp_path):
     first = run(params, tmp_path)
     settings = [each for each in SETTINGS if "generations" not in each]
@@ -362,6 +369,7 @@ def test_a_search_that_is_stopped_is_seen_as_such(params, tmp_path, monkeypatch)
     assert runs_of(params.tracking.uri, "search")[0].info.status == "KILLED"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("raising_interrupts")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_while_the_champion_is_registered_is_seen_as_such(params, tmp_path, monkeypatch, sent):
@@ -389,6 +397,7 @@ def test_a_stop_while_the_champion_is_registered_is_seen_as_such(params, tmp_pat
     check_all_is_there(params.tracking.uri, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_project_starts_the_search_and_another_goes_on_with_it(params, tmp_path, monkeypatch):
     client = MlflowClient(params.tracking.uri)
     first, second = (client.create_run("0").info.run_id for _ in range(2))

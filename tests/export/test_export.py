@@ -94,6 +94,7 @@ def test_dark_with_an_exact_flip_runs_in_onnx(model, crops, tmp_path):
     assert description["keypoints"]["names"] == list(COCO_PERSON.names)
 
 
+@pytest.mark.slow
 def test_strides_beyond_the_kernel_run_in_onnx(model, tmp_path):
     """As HRNet brings branches of lower resolution up."""
     images = keras.Input((64, 48, 3), name="images")
@@ -130,6 +131,7 @@ def test_a_format_that_gives_other_keypoints_is_not_written(model, crops, tmp_pa
     assert (tmp_path / "wrong.bin").read_text() == "what was there"
 
 
+@pytest.mark.slow
 def test_each_file_keeps_the_description_of_its_own_run(model, tmp_path, monkeypatch):
     crops = np.random.default_rng(0).integers(0, 256, (2, *model.config.input_shape, 3), np.uint8)
     for name in ("one", "two"):

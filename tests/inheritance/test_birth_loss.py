@@ -70,6 +70,7 @@ def _distance(child, parent, parent_weights, expected, rule):
     return np.square(received - expected).mean() / np.square(expected).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kernel", "channels"])
 def test_child_that_shrank_is_closer_to_its_parent_than_by_the_originals_rule(reference, kind):
     parent, parent_weights = reference_spec(), read_arrays(reference / "overfit_ref.h5")
@@ -83,6 +84,7 @@ def test_child_that_shrank_is_closer_to_its_parent_than_by_the_originals_rule(re
     assert distance["function-preserving"] < 0.9 * distance["original"]
 
 
+@pytest.mark.slow
 def test_child_of_fewer_repeats_is_closer_to_its_parent_than_by_the_originals_rule(reference):
     blocks = (3, 5, 6)
     genes = REFERENCE_GENOTYPE

@@ -18,6 +18,7 @@ def _child(parent, child):
     return inherit(parent, trained_weights(parent, seed=0), child, random_weights(child, 1), "function-preserving")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{"expansion": 6}, {"squeeze": 2}, {"head": (1, 24)}, {"expansion": 5, "squeeze": 1}]
 )
@@ -32,6 +33,7 @@ def test_child_that_grew_computes_its_parents_function(changes):
     np.testing.assert_allclose(received, expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_child_that_shrank_is_closer_to_its_parent_than_chance():
     parent = _spec(expansion=6, squeeze=2, head=(1, 16))
     images = smooth_images(parent)
@@ -43,6 +45,7 @@ def test_child_that_shrank_is_closer_to_its_parent_than_chance():
         assert np.square(received - expected).mean() < 0.5 * np.square(strange - expected).mean(), changes
 
 
+@pytest.mark.slow
 def test_any_child_has_weights_that_fit():
     """An expansion that begins or ends makes a block anew; head blocks are added and removed."""
     for before, after in itertools.permutations([(1, (1, 8)), (4, (2, 8)), (6, (0, 8))], 2):

@@ -28,6 +28,7 @@ def _child(parent, child, seed=1, rule="function-preserving"):
     return inherit(parent, trained_weights(parent, seed=0), child, random_weights(child, seed), rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel", "inputs", "outputs", "repeats"), list(itertools.product((EQUAL, LARGER), repeat=4)))
 def test_child_that_grew_computes_its_parents_function(kernel, inputs, outputs, repeats):
     parent, child = _spec(), _spec(kernel, inputs, outputs, repeats)
@@ -40,6 +41,7 @@ def test_child_that_grew_computes_its_parents_function(kernel, inputs, outputs, 
     np.testing.assert_allclose(received, expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_child_that_grew_everywhere_computes_its_parents_function():
     genes = [[3, 1, 2, 1], [3, 2, 3, 2], [5, 1, 5, 2]]
     parent = spec_of(genes)
@@ -52,6 +54,7 @@ def test_child_that_grew_everywhere_computes_its_parents_function():
     np.testing.assert_allclose(received, expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["function-preserving", "original", "none"])
 def test_any_child_has_weights_that_fit(rule):
     parent = _spec()
@@ -124,6 +127,7 @@ def test_new_repeat_is_an_identity_that_can_learn():
     assert (weights["block3c_project_conv"]["kernel"] != 0).all()
 
 
+@pytest.mark.slow
 def test_lost_repeat_leaves_its_mean_behind():
     parent, child = _spec(), _spec(repeats=SMALLER)
     parent_weights = trained_weights(parent, seed=0)
@@ -159,6 +163,7 @@ def test_what_a_block_gives_is_made_greater_than_the_skip_connection_it_gained()
         np.testing.assert_allclose(received[name], 4 * own[name], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_gained_skip_connection_changes_little():
     genes = [[3, 1, 2, 1], [3, 1, 3, 2], [5, 1, 4, 1], [3, 2, 5, 1]]
     parent = spec_of(genes)

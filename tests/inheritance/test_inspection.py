@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 from tests.inheritance.specimens import built, spec_of, trained_weights
 
 from evopose2d.genotype import Genotype, PaperSpace
@@ -65,6 +66,7 @@ def test_births_are_measured_against_the_parent():
     assert medians(births) == {"kernel 3 to 5": {"a": 0.0, "b": 2.0}, "repeats down": {"a": 1.5, "b": 2.0}}
 
 
+@pytest.mark.slow
 def test_one_network_is_born_by_every_rule():
     parent, child = spec_of([[3, 1, 2, 1], [3, 1, 3, 2]]), spec_of([[3, 1, 2, 1], [5, 1, 3, 2]])
     network = built(child, seed=0)

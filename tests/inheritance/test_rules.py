@@ -21,6 +21,7 @@ def test_described_shapes_are_the_built_ones():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_network_inherits_from_a_file_or_its_content(tmp_path, rule):
     parent = built(PARENT, seed=0)

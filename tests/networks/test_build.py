@@ -103,6 +103,7 @@ def test_published_size_is_built(reference):
     assert list(network.output_shape[1:]) == entry["output_shape"]
 
 
+@pytest.mark.slow
 def test_other_process_and_backend_builds_and_computes_the_same(small_model, tmp_path):
     network = build_network(small_model, 5, seed=2)
     initial = np.concatenate([array.ravel() for array in network.get_weights()])

@@ -99,6 +99,7 @@ def test_gives_float32_heatmaps_of_uint8_crops(built):
     assert np.ptp(heatmaps) > 0
 
 
+@pytest.mark.slow
 def test_backbone_computes_what_keras_computes(networks):
     network = networks["simple_baseline"]
     theirs = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(64, 32, 3))
@@ -146,6 +147,7 @@ for name, model in {models}.items():
 """
 
 
+@pytest.mark.slow
 def test_other_backend_computes_the_same(networks, tmp_path):
     other = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"
     pytest.importorskip(other)

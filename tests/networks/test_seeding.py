@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from evopose2d.networks.build import build_network
 from evopose2d.networks.drop_connect import DropConnect
@@ -15,6 +16,7 @@ def test_layer_seeds_are_distinct_fixed_and_fit_31_bits():
     assert layer_seed(7, "stem_conv") == 2057286468
 
 
+@pytest.mark.slow
 def test_reseeding_repeats_what_drop_connect_draws(small_model):
     network = build_network(small_model, 5, seed=3)
     images = np.random.default_rng(0).uniform(0, 255, (16, 64, 32, 3)).astype("float32")

@@ -73,6 +73,7 @@ def test_names_and_seeds_do_not_tell_kinds_apart():
     assert kinds()[-4] == kinds()[-5]  # two bottlenecks alike
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changed", "differing"), [(WIDER_KERNEL, 1), (replace(TINY, head_channels=16), 3)])
 def test_a_changed_gene_changes_the_kinds_of_what_it_concerns(changed, differing):
     assert sum(one != other for one, other in zip(kinds(), kinds(changed), strict=True)) == differing

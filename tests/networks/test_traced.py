@@ -36,6 +36,7 @@ def trained(make_task, tmp_path: Path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [TINY, LONGER, WIDER_KERNEL])
 def test_networks_trained_from_anothers_functions_are_those_trained_alone(trained, model):
     traced = TracedSegments()
@@ -47,6 +48,7 @@ def test_networks_trained_from_anothers_functions_are_those_trained_alone(traine
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_only_what_no_network_before_had_is_traced(trained):
     traced = TracedSegments()
     trained(traced=traced)
@@ -57,6 +59,7 @@ def test_only_what_no_network_before_had_is_traced(trained):
     assert len(traced) == kinds + 1
 
 
+@pytest.mark.slow
 def test_no_more_functions_are_kept_than_allowed(trained):
     traced = TracedSegments(capacity=3)
     trained(traced=traced)
@@ -65,6 +68,7 @@ def test_no_more_functions_are_kept_than_allowed(trained):
     assert len(traced) == 0
 
 
+@pytest.mark.slow
 def test_kept_functions_do_not_hold_on_to_the_network(make_task, tmp_path: Path):
     traced = TracedSegments()
     task = make_task(epochs=2)
@@ -77,6 +81,7 @@ def test_kept_functions_do_not_hold_on_to_the_network(make_task, tmp_path: Path)
     assert network() is None
 
 
+@pytest.mark.slow
 def test_functions_are_passed_over_under_xla_and_in_mixed_precision(trained):
     traced = TracedSegments()
     trained(traced=traced, accelerator=replace(CPU, jit_compile=True))

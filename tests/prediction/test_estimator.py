@@ -101,6 +101,7 @@ def test_mistakes_in_construction_are_told(tmp_path):
         PoseEstimator(tmp_path, decoding="quarter")
 
 
+@pytest.mark.slow
 def test_three_lines_on_a_saved_network(model_folder):
     estimator = evopose2d.PoseEstimator(model_folder)
     keypoints, scores = estimator(picture_of([LEFT]), BOXES)

@@ -119,6 +119,7 @@ def test_a_video_that_breaks_off_in_drawing_leaves_nothing(estimator, tmp_path, 
     assert files_of(tmp_path / "out") == []
 
 
+@pytest.mark.slow
 def test_the_command_names_bad_files_and_does_the_others(model_folder, photos, tmp_path):
     (photos / "broken.png").write_bytes(b"no image")
     (photos / "broken.mp4").write_bytes(b"no film")
@@ -138,6 +139,7 @@ def test_the_command_names_bad_files_and_does_the_others(model_folder, photos, t
     assert files_of(out) == [*PEOPLE, "keypoints.json"]
 
 
+@pytest.mark.slow
 def test_detections_give_images_their_ids(model_folder, photos, tmp_path):
     boxes = [{"image_id": 9, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.5}]
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))

@@ -58,6 +58,7 @@ def test_what_is_found_is_judged_by_its_true_fitness(problem):
     assert len(set(found)) > 1
 
 
+@pytest.mark.slow
 def test_regret_is_never_negative_and_summarised_by_quartiles(problem):
     verbosity, noted = optuna.logging.get_verbosity(), []
     entered = [ENTERED[PAPER], ENTERED[RANDOM]]
@@ -69,6 +70,7 @@ def test_regret_is_never_negative_and_summarised_by_quartiles(problem):
     assert rows == [Standing("it", 1, 9.0, 9.0, 9.0, 9.0), Standing("it", 2, 1.5, 2.0, 3.0, pytest.approx(7 / 3))]
 
 
+@pytest.mark.slow
 def test_screening_is_ahead_of_random_search_and_of_the_papers_rules(problem):
     entered = [ENTERED[name] for name in (SCREENED, PAPER, RANDOM)]
     regrets = compete(entered, problem, seeds=range(200, 204), evaluations=80)
@@ -76,6 +78,7 @@ def test_screening_is_ahead_of_random_search_and_of_the_papers_rules(problem):
     assert screened < 0.8 * paper and screened < 0.8 * random
 
 
+@pytest.mark.slow
 def test_the_command_tells_and_draws_standings(table, project_root, tmp_path):
     write_table(tmp_path / "made.csv.gz", table)
     given = ["--table", str(tmp_path / "made.csv.gz"), "--params", str(project_root / "params.yaml")]
@@ -92,6 +95,7 @@ def test_the_command_tells_and_draws_standings(table, project_root, tmp_path):
     assert refused.exit_code != 0 and "--only: got 'best', must be one of random" in str(refused.exception)
 
 
+@pytest.mark.slow
 def test_the_command_tells_how_good_the_surrogate_is(table, tmp_path):
     write_table(tmp_path / "made.csv.gz", table)
     ended = CliRunner().invoke(app, ["benchmark", "surrogate", "--table", str(tmp_path / "made.csv.gz"), "--json"])

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from tests.evolution.searching import SPACE
 from tests.quality.made_up import LOSS_NOISE
 
@@ -22,6 +23,7 @@ def test_observations_have_the_noise_of_trainings(problem):
     assert abs(np.log(seen / true).mean()) < 0.2 * LOSS_NOISE
 
 
+@pytest.mark.slow
 def test_the_best_has_no_better_neighbour(problem):
     best, value = problem.best()
     assert best in SPACE

@@ -87,6 +87,7 @@ def test_what_is_there_is_not_trained_again(tmp_path):
         ranked(params, folder, engines, [BY_WEIGHTS])
 
 
+@pytest.mark.slow
 def test_a_table_takes_the_place_of_trainings_in_full(tmp_path):
     params = make_params(tmp_path)
     ancestor = search_space(params).ancestor

@@ -27,12 +27,14 @@ def test_genotypes_that_it_has_not_seen_are_ranked_as_they_are_worth(surrogate):
     assert np.allclose(np.log(predicted.val_loss), [log_loss(each) for each in unseen], atol=0.06)
 
 
+@pytest.mark.slow
 def test_the_same_table_gives_the_same_model(table, surrogate):
     unseen = others(20)
     again = Surrogate(table).predict(unseen)
     assert (again.val_loss == surrogate.predict(unseen).val_loss).all()
 
 
+@pytest.mark.slow
 def test_noise_is_that_between_seeds():
     noise = seed_noise(made_up_table(900))
     assert noise.log_val_loss == pytest.approx(LOSS_NOISE, rel=0.15)
@@ -40,6 +42,7 @@ def test_noise_is_that_between_seeds():
     assert noise.trainings == 450
 
 
+@pytest.mark.slow
 def test_cross_validation_predicts_no_genotype_that_was_fitted(table):
     loss, average_precision = cross_validate(table)
     assert (loss.measure, average_precision.measure) == ("val_loss", "ap")

@@ -69,6 +69,7 @@ def stage(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.mark.slow
 def test_stages_depend_on_the_code_that_they_run(project_root: Path, stage: str):
     content = yaml.safe_load((project_root / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]
     named = [Path(dependency) for dependency in content["deps"] if dependency.startswith("src/")]

@@ -23,6 +23,7 @@ _SETTINGS = {
 }
 
 
+@pytest.mark.slow
 def test_is_trained_and_validated(tmp_path: Path, project_root: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -28,6 +28,7 @@ from evopose2d.tracking.connection import (
 )
 
 
+@pytest.mark.slow
 def test_a_database_killed_while_it_is_made_is_made_again(tmp_path):
     code = "import sys; from evopose2d.tracking.connection import create_database; create_database(sys.argv[1])"
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
@@ -102,6 +103,7 @@ def test_what_sqlalchemy_appends_is_left_out(statement: str | None):
     assert one_line(error) == "(sqlite3.OperationalError) database is locked"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retries", ["0", "1"])
 def test_a_server_that_hangs_is_told_from_one_that_refuses(retries: str, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")

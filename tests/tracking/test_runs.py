@@ -50,6 +50,7 @@ def test_run_holds_what_was_logged(config: TrackingConfig, tmp_path: Path):
     assert stored.inputs.dataset_inputs[0].dataset.digest == "abc"
 
 
+@pytest.mark.slow
 def test_interrupted_stage_goes_on_in_its_run(config: TrackingConfig, tmp_path: Path):
     memory = tmp_path / "run_id"
     with pytest.raises(KeyboardInterrupt), tracked_run(config, "train", tags={}, resume_file=memory) as first:
@@ -66,6 +67,7 @@ def test_failed_stage_is_seen_as_failed(config: TrackingConfig):
     assert mlflow.MlflowClient(config.uri).get_run(run.run_id).info.status == "FAILED"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("raising_interrupts")
 def test_ctrl_c_at_any_moment_leaves_whole_records(config: TrackingConfig, monkeypatch):
     rng = np.random.default_rng(0)
@@ -86,6 +88,7 @@ def test_ctrl_c_at_any_moment_leaves_whole_records(config: TrackingConfig, monke
     assert [[metric.step for metric in history] for history in histories] == [list(range(presses))] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("raising_interrupts")
 @pytest.mark.parametrize("opened", [False, True])
 def test_ctrl_c_while_the_run_is_opened_leaves_no_run_that_looks_finished(
@@ -108,6 +111,7 @@ def test_ctrl_c_while_the_run_is_opened_leaves_no_run_that_looks_finished(
     assert mlflow.MlflowClient(config.uri).get_run(runs[0].info.run_id).info.status == "KILLED"
 
 
+@pytest.mark.slow
 def test_server_that_goes_away_before_the_end_costs_a_warning(config: TrackingConfig, monkeypatch, caplog):
     def refuse(*_: object) -> None:
         raise MlflowException("the server is away")
@@ -154,6 +158,7 @@ def test_an_artifact_store_without_its_client_costs_warnings(without_boto3: Trac
     assert all("\n" not in message for message in refused)
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_waited_for_once(config: TrackingConfig, monkeypatch, caplog):
     asked = []
 

@@ -50,6 +50,7 @@ def gradients(monkeypatch) -> list[list[np.ndarray]]:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulation", [2, 4])
 def test_gradients_are_those_of_the_whole_batch(gradients, accumulation: int):
     for parts in (1, accumulation):
@@ -65,6 +66,7 @@ def test_gradients_are_those_of_the_whole_batch(gradients, accumulation: int):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5 * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cosine", "piecewise"])
 def test_training_in_parts_is_the_same_training(tmp_path, schedule: str):
     results = []
@@ -82,6 +84,7 @@ def test_training_in_parts_is_the_same_training(tmp_path, schedule: str):
         np.testing.assert_allclose(ours, theirs, atol=1e-3 * moved)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_in_parts(tmp_path):
     class KilledError(Exception):
         pass

@@ -27,6 +27,7 @@ def _weights(network: keras.Model) -> list[np.ndarray]:
     return [np.asarray(weight) for weight in network.weights]
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_keeps_the_best_epoch(make_task, tmp_path: Path):
     task = make_task(epochs=6)
     result = train(task, _CPU, tmp_path)
@@ -38,6 +39,7 @@ def test_training_lowers_the_loss_and_keeps_the_best_epoch(make_task, tmp_path: 
         assert "final_conv" in file
 
 
+@pytest.mark.slow
 def test_progress_is_logged_where_there_is_no_terminal(make_task, tmp_path: Path, monkeypatch, caplog):
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
     with caplog.at_level(logging.INFO, "evopose2d"):
@@ -51,6 +53,7 @@ class _KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("finished", [1, 3])
 def test_resumed_run_ends_as_an_unbroken_one(make_task, tmp_path: Path, finished: int):
     unbroken = make_task()
@@ -70,6 +73,7 @@ def test_resumed_run_ends_as_an_unbroken_one(make_task, tmp_path: Path, finished
     assert result.best.epoch == expected.best.epoch
 
 
+@pytest.mark.slow
 def test_each_epoch_drops_others(make_task, tmp_path: Path):
     task = make_task()
     generators = [layer.seed_generator for layer in task.network.layers if isinstance(layer, DropConnect)]
@@ -79,22 +83,26 @@ def test_each_epoch_drops_others(make_task, tmp_path: Path):
     assert len(set(drawn)) == 4
 
 
+@pytest.mark.slow
 def test_finished_run_is_not_trained_again(make_task, tmp_path: Path):
     first = train(make_task(), _CPU, tmp_path)
     assert train(make_task(), _CPU, tmp_path).epochs == first.epochs
 
 
+@pytest.mark.slow
 def test_run_that_need_not_be_resumed_leaves_the_best_weights_alone(make_task, tmp_path: Path):
     result = train(make_task(), _CPU, tmp_path, resumable=False)
     assert list(tmp_path.iterdir()) == [result.best_weights]
     assert result.epochs
 
 
+@pytest.mark.slow
 def test_loss_that_is_no_number_stops_with_advice(make_task, tmp_path: Path):
     with pytest.raises(TrainingError, match=r"epoch 1, step \d.*train\.learning_rate"):
         train(make_task(learning_rate=1e30, steps=8), _CPU, tmp_path)
 
 
+@pytest.mark.slow
 def test_damaged_records_are_named(make_task, tmp_path: Path):
     class Damaged(ArrayBatches):
         def __iter__(self):
@@ -105,6 +113,7 @@ def test_damaged_records_are_named(make_task, tmp_path: Path):
         train(replace(make_task(), batches=lambda _: Damaged(*epoch_batches(0, 4, 3))), _CPU, tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_val_loss_that_is_no_number_stops_before_anything_of_its_epoch_is_kept(make_task, tmp_path: Path, bad: float):
     val_losses = iter([50.0, bad, 40.0, 30.0])

@@ -34,7 +34,7 @@ def keras_arrays(network: keras.Model) -> dict[str, dict[str, np.ndarray]]:
     return {
         layer.name: {
             (names.get(weight.name, weight.name) if isinstance(layer, keras.layers.DepthwiseConv2D) else weight.name): (
-                keras.ops.convert_to_numpy(weight)
+                np.asarray(weight)
             )
             for weight in layer.weights
         }

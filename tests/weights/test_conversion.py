@@ -19,6 +19,7 @@ from evopose2d.weights import layer_arrays, load_weights, read_arrays, read_meta
 from evopose2d.weights.architecture_inference import infer_architecture
 
 
+@pytest.mark.slow
 def test_converted_reference_gives_the_original_outputs(reference, tmp_path):
     stored = np.load(reference / "evopose_tiny_ref.npz")
     report = convert(reference / "evopose_tiny_ref.h5", tmp_path / "new.h5")
@@ -39,6 +40,7 @@ def test_folder_is_one_of_the_stages(reference, tmp_path):
     assert model.stride == 2  # three of its blocks halve the resolution
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hrnet_w32", "simple_baseline_resnet50"])
 def test_baselines_of_the_original_are_converted(tmp_path, name):
     model = replace(published()[name].model, input_shape=[32, 32])
@@ -65,6 +67,7 @@ def _original_name(layer: str) -> str:
     return f"{stage}/{part}/{branch}/{own}" if part[0] != "m" or branch != "fusion" else f"{stage}/{part}/fusion/{own}"
 
 
+@pytest.mark.slow
 def test_a_folder_needs_cocos_keypoints(tmp_path):
     model = replace(published()["simple_baseline_resnet50"].model, input_shape=[32, 32], head_channels=8)
     write_keras_2(tmp_path / "old.h5", keras_arrays(build_network(model, 5, seed=0)))
@@ -79,6 +82,7 @@ def test_file_that_does_not_fit_names_the_layers(reference, tmp_path):
     assert not (tmp_path / "new.h5").exists()
 
 
+@pytest.mark.slow
 def test_command_prints_what_was_inferred(reference, tmp_path):
     code = "import sys; from evopose2d.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "convert-weights", str(reference / "evopose_tiny_ref.h5")]

@@ -28,6 +28,7 @@ def _simple_baseline():
     return replace(published()["simple_baseline_resnet50"].model, input_shape=[32, 32], head_channels=8)
 
 
+@pytest.mark.slow
 def test_efficientnet_goes_whole_into_its_own_genotype(efficientnet, caplog):
     theirs, path = efficientnet
     network = build_network(_ANCESTOR, 5, seed=0)
@@ -61,6 +62,7 @@ def test_other_genotype_takes_what_overlaps_and_the_rest_stays(efficientnet):
     assert len({*taken.whole, *taken.partly, *taken.random}) == len(initial)
 
 
+@pytest.mark.slow
 def test_resnet_goes_into_simple_baseline(tmp_path):
     model = _simple_baseline()
     theirs = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(32, 32, 3))
@@ -86,6 +88,7 @@ def test_file_of_another_network_changes_nothing(tmp_path):
     np.testing.assert_equal(layer_arrays(network), before)
 
 
+@pytest.mark.slow
 def test_weight_file_of_the_same_network_must_fit(tmp_path):
     network = build_network(_ANCESTOR, 5, seed=0)
     save_weights(network, tmp_path / "own.h5")
@@ -98,6 +101,7 @@ def test_weight_file_of_the_same_network_must_fit(tmp_path):
         set_initial_weights(build_network(_small("evopose2d_s"), 5, seed=1), _ANCESTOR, str(tmp_path / "own.h5"))
 
 
+@pytest.mark.slow
 def test_weights_that_are_named_with_their_digest_are_taken_alone(tmp_path):
     model = _simple_baseline()
     resnet = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(32, 32, 3))

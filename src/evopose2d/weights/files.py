@@ -68,7 +68,7 @@ def save_weights(model: keras.Model, path: Path, metadata: Mapping[str, Any] | N
             names = [f"{name}/{weight.name}:0" for weight in layer.weights]
             group.attrs["weight_names"] = names
             for weight_name, weight in zip(names, layer.weights, strict=True):
-                group[weight_name] = keras.ops.convert_to_numpy(weight)
+                group[weight_name] = np.asarray(weight)
 
 
 def load_weights(model: keras.Model, path: Path, *, strict: bool = True) -> LoadReport:
@@ -163,7 +163,7 @@ def read_keras_description(path: Path) -> Mapping[str, Any]:
 def layer_arrays(model: keras.Model) -> dict[str, dict[str, np.ndarray]]:
     """Return a network's weights as ``read_arrays`` gives those of a file."""
     return {
-        name: {weight.name: keras.ops.convert_to_numpy(weight) for weight in layer.weights}
+        name: {weight.name: np.asarray(weight) for weight in layer.weights}
         for name, layer in _weighted_layers(model).items()
     }
 

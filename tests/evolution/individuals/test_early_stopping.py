@@ -116,6 +116,7 @@ def test_neither_the_ancestor_nor_controls_are_stopped_or_set_limits(tmp_path, s
     assert any(each.role is Role.CHILD and np.isfinite(limits[each.number]).any() for each in individuals)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", [("weights.h5",), ("result.json",)])
 @pytest.mark.parametrize("slots", [1, 8])
 def test_limits_are_the_same_where_files_of_the_others_are_lost(tmp_path, gone, slots):
@@ -129,6 +130,7 @@ def test_limits_are_the_same_where_files_of_the_others_are_lost(tmp_path, gone, 
     assert run(make_params(tmp_path / "parts", *STOPPING, longer), slots=slots) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slots", "order_seed"), [(3, 1), (100, 2)])
 def test_who_is_stopped_does_not_depend_on_the_number_of_workers(tmp_path, slots, order_seed):
     alone = run(make_params(tmp_path / "alone", *STOPPING), slots=1)

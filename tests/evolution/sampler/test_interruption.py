@@ -21,6 +21,7 @@ from tests.evolution.searching import (
 from evopose2d.evolution.sampler import EvolutionSampler, gene_distributions, genotype_from_params, read_history
 
 
+@pytest.mark.slow
 @BOTH_WAYS
 def test_a_search_killed_after_any_write_goes_on_to_the_same_genotypes(ask, tmp_path):
     study, sampler = open_study(tmp_path / "whole.log")

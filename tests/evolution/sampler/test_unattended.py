@@ -8,7 +8,7 @@ import threading
 import optuna
 import pytest
 from optuna.samplers import PartialFixedSampler
-from optuna.storages import JournalStorage, RDBStorage, RetryFailedTrialCallback, fail_stale_trials
+from optuna.storages import JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from tests.evolution.searching import SPACE, loss_of
@@ -41,6 +41,7 @@ def genotypes(study):
     return [genotype_from_params(trial.params) for trial in study.get_trials(deepcopy=False)]
 
 
+@pytest.mark.slow
 @SCHEDULES
 def test_a_study_that_was_killed_within_a_trial_goes_on(schedule, tmp_path):
     path = str(tmp_path / "journal")
@@ -63,9 +64,11 @@ def test_a_study_that_was_killed_within_a_trial_goes_on(schedule, tmp_path):
     assert sampler.history(study).get(12).generation >= 2
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*experimental", "ignore:Heartbeat of storage is supposed to be used with")
 @pytest.mark.parametrize("retries", [0, 1])
 def test_heartbeats_decide_about_trials_of_killed_processes(retries, tmp_path):
-    callback = RetryFailedTrialCallback(max_retry=retries) if retries else None
+    callback = RetryHeartbeatStaleTrialCallback(max_retry=retries) if retries else None
     storage = RDBStorage(
         f"sqlite:///{tmp_path / 'study.db'}",
         heartbeat_interval=1,
@@ -187,6 +190,7 @@ def test_a_study_asked_before_its_ancestor_is_done_goes_on():
     assert sampler.history(study).open_generation(4) == 3
 
 
+@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
 def test_partly_fixed_genes_make_no_genotype_twice():
     study, sampler = study_of()
     study.optimize(objective, n_trials=1)

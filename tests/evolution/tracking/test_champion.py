@@ -16,6 +16,7 @@ champion.register_champion(request)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("raising_interrupts")
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_registration_ends_with_its_driver(tmp_path: Path, sent: signal.Signals):

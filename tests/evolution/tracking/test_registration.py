@@ -40,6 +40,7 @@ def versions(request: RegistrationRequest):
     return MlflowClient(request.tracking.uri).search_model_versions("name = 'tests-champion'")
 
 
+@pytest.mark.slow
 def test_a_champion_is_registered_once_and_can_be_loaded(request_of_search):
     assert RegistrationRequest.from_json(request_of_search.to_json()) == request_of_search
     first = registration.run(request_of_search)
@@ -69,6 +70,7 @@ def test_a_registration_that_was_broken_off_goes_on_with_the_model_that_was_logg
     assert len(versions(request_of_search)) == 1
 
 
+@pytest.mark.slow
 def test_the_best_of_an_extended_search_is_another_version(request_of_search):
     registration.run(request_of_search)
     better = replace(request_of_search.champion, individual=12)
@@ -78,6 +80,7 @@ def test_the_best_of_an_extended_search_is_another_version(request_of_search):
     assert client.get_model_version_by_alias("tests-champion", "champion").version == int(version)
 
 
+@pytest.mark.slow
 def test_a_champion_answers_requests_with_images_and_boxes(request_of_search):
     registration.run(request_of_search)
     service = mlflow.pyfunc.load_model("models:/tests-champion-service@champion")

@@ -64,5 +64,6 @@ def test_other_processes_are_left_alone():
     stranger.wait()
 
 
+@pytest.mark.slow
 def test_it_starts_while_other_threads_set_environment_variables():
     subprocess.run([sys.executable, "-c", UNQUIET_DRIVER], check=True, timeout=600)

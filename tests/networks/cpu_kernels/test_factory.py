@@ -29,6 +29,7 @@ def _gradients(network: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, list
     return heatmaps, tape.gradient(loss, [variable.value for variable in network.trainable_variables])
 
 
+@pytest.mark.slow
 def test_both_ways_compute_the_same(small_model):
     images = np.random.default_rng(0).uniform(0, 255, (4, 64, 32, 3)).astype("float32")
     plain, ours = _built(small_model, LayerFactory), _built(small_model, CpuLayerFactory)
