@@ -36,6 +36,9 @@ _SEARCH = ("evolve.generations=1", "evolve.children=11", "evolve.ancestor_epochs
 
 _VARIANTS = (("bfloat16", "always"), ("float32", "always"), ("bfloat16", "never"), ("float32", "never"))
 
+_UNTIL = {"steps": 0.5, "sharing": 0.6, "largest_batch": 0.75, "around": 1.0}
+"""Parts, in the order in which they are measured, and the share of all time after which nothing more of one begins."""
+
 Row = dict[str, Any]
 
 
@@ -71,7 +74,8 @@ class AcceleratorBenchmark:
     def __init__(self, params_file: Path, extent: Extent) -> None:
         self._params_file = params_file.absolute()
         self._extent = extent
-        self._end = time.monotonic() + extent.seconds
+        self._start = time.monotonic()
+        self._until = 1.0
 
     def run(self) -> dict[str, list[Row]]:
         """Measure all parts: their rows by the part's name."""
@@ -85,11 +89,23 @@ class AcceleratorBenchmark:
                     **hardware.packages,
                 }
             ],
-            "steps": list(self._steps()),
-            "sharing": list(self._sharing()),
-            "largest_batch": list(self._largest_batches()),
-            "around": list(self._around()),
+            **{part: list(self._part(part)) for part in _UNTIL},
         }
+
+    def _part(self, part: str) -> Iterator[Row]:
+        """Measure a part, in its share of the time and in what others before it have left."""
+        self._until = _UNTIL[part]
+        rows = {
+            "steps": self._steps,
+            "sharing": self._sharing,
+            "largest_batch": self._largest_batches,
+            "around": self._around,
+        }
+        yield from rows[part]()
+
+    def _left(self, share: float = 1.0) -> float:
+        """Return the seconds until a share of all time is over."""
+        return self._start + share * self._extent.seconds - time.monotonic()
 
     def _steps(self) -> Iterator[Row]:
         """Measure steps: what is used most first, of every network, before what is used less."""
@@ -155,7 +171,7 @@ class AcceleratorBenchmark:
             )
 
     def _attempt(self, what: Row, measure: Any) -> Row:  # noqa: ANN401 - from the row to what is added to it
-        left = self._end - time.monotonic()
+        left = self._left(self._until)
         if left <= 0:
             return {**what, "failed": "not measured: no time was left"}
         logger.info("%s (%s left)", ", ".join(map(str, what.values())), duration(left))
@@ -192,11 +208,10 @@ class AcceleratorBenchmark:
         }
 
     def _command(self, *words: str) -> None:
-        left = max(1.0, self._end - time.monotonic())
         subprocess.run(
             [sys.executable, "-c", _COMMAND, "--quiet", *words],
             check=True,
-            timeout=left,
+            timeout=max(1.0, self._left()),
             stdout=subprocess.DEVNULL,
             stderr=None if logger.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
         )
