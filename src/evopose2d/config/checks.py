@@ -105,6 +105,7 @@ def _check_search(evolve: EvolveConfig) -> None:
         message = str(error)
         raise ConfigError(f"evolve.{'' if message.startswith('ancestor') else 'space.'}{message}") from None
     _check_stopping(evolve)
+    _check_latency(evolve)
     if evolve.schedule == "generational" and evolve.children % evolve.parents:
         raise ConfigError(
             f"evolve.parents: got {evolve.parents}, must divide evolve.children ({evolve.children}) where "
@@ -124,3 +125,19 @@ def _check_stopping(evolve: EvolveConfig) -> None:
     raise ConfigError(
         f"evolve.stopping: got {evolve.stopping!r}, must be none with {ranks}: children are stopped by their fitness"
     )
+
+
+def _check_latency(evolve: EvolveConfig) -> None:
+    latency = evolve.latency
+    if latency.source == "none" and "latency" in (*evolve.objectives, evolve.selection):
+        raise ConfigError(
+            "evolve.latency.source: got 'none', must be onnx, tflite or command where latency is an objective"
+        )
+    if (latency.source == "command") != (latency.command is not None):
+        needed = "name one with {model}" if latency.source == "command" else "be null"
+        raise ConfigError(
+            f"evolve.latency.command: got {latency.command!r}, must {needed} where evolve.latency.source is "
+            f"{latency.source}"
+        )
+    if latency.command is not None and "{model}" not in latency.command:
+        raise ConfigError(f"evolve.latency.command: got {latency.command!r}, must hold {{model}}, the file to measure")

@@ -154,6 +154,16 @@ class SpaceConfig:
 
 
 @dataclass(frozen=True)
+class LatencyConfig:
+    """How long a prediction takes on the device that the search is for (``evolve.latency``)."""
+
+    source: str = _allowed(choices=("none", "onnx", "tflite", "command"))
+    threads: int = _allowed(minimum=1)
+    command: str | None = _allowed()
+    format: str = _allowed(choices=("onnx", "tflite"))
+
+
+@dataclass(frozen=True)
 class EvolveConfig:
     """The search (``evolve``); what it does not set, it takes from ``model`` and ``train``."""
 
@@ -200,6 +210,7 @@ class EvolveConfig:
     final_seeds: int = _allowed(minimum=1, maximum=10)
     random_numbers: str = _allowed(choices=("common", "individual"))
     space: SpaceConfig = field(default_factory=SpaceConfig)
+    latency: LatencyConfig = field(default_factory=LatencyConfig)
 
 
 @dataclass(frozen=True)

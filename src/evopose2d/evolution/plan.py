@@ -15,6 +15,7 @@ from evopose2d.errors import SearchError
 from evopose2d.evolution.individuals.configuration import check_search, network_size
 from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.latency.gauge import reserved_processors
 from evopose2d.evolution.results.finalists import FinalSettings
 from evopose2d.evolution.results.population import Population, SearchSize
 from evopose2d.evolution.results.progress import TimeLeft, duration
@@ -76,7 +77,7 @@ def plan_search(params: Params, *, engine: Callable[..., AbstractContextManager[
     """
     check_search(params)
     keypoints = read_info(Path(params.write_tfrecords.root) / "train").schema.count
-    with engine(params, time_training) as workers:
+    with reserved_processors(params.evolve.latency), engine(params, time_training) as workers:
         slots = max(1, workers.slots)
         timings = _timings(params, workers, min(slots, _MOST_TIMED))
     epoch = float(np.mean([each.epoch_seconds for each in timings]))

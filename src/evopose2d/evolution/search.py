@@ -17,6 +17,8 @@ from evopose2d.evolution.finals import Finals
 from evopose2d.evolution.individuals.configuration import check_search, evolution_sampler, network_size
 from evopose2d.evolution.individuals.initial_weights import find_initial_weights
 from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.latency.engine import MeasuringEngine
+from evopose2d.evolution.latency.gauge import Gauge, latency_gauge
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.results.finalists import FinalSettings
 from evopose2d.evolution.results.identity import check_identity, data_identity, search_identity
@@ -30,6 +32,7 @@ from evopose2d.evolution.tracking.tracker import BackgroundTracking, Tracker
 from evopose2d.evolution.working.engine import INITIAL, Engine, ParentWeights
 from evopose2d.evolution.working.shipping import data_files
 from evopose2d.evolution.working.workers import ray_workers
+from evopose2d.keypoints import KeypointSchema
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ def run(
     *,
     engine: Callable[[Params], AbstractContextManager[Engine]] = ray_workers,
     store: Callable[[Path], SearchStore] = SearchStore,
+    latencies: Callable[[Params, KeypointSchema], AbstractContextManager[Gauge]] = latency_gauge,
 ) -> list[dict[str, Any]]:
     """Run the search of section ``evolve``, or go on with it where it stopped.
 
@@ -50,6 +54,7 @@ def run(
         tracker: records individuals as they finish; what it raises never stops the search.
         engine: opens what trains the individuals.
         store: opens the search directory.
+        latencies: opens what measures networks, where the settings ask for it.
 
     Returns:
         The best individuals, best first, a row each.
@@ -71,7 +76,11 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(driver_lock(files.lock_path))
         tracking = stack.enter_context(BackgroundTracking(tracker, files))
+        if params.evolve.latency.source != "none":  # which sets processors apart before workers start
+            measured = stack.enter_context(latencies(params, records["train"].schema))
         workers: Engine = stack.enter_context(engine(params))
+        if params.evolve.latency.source != "none":
+            workers = MeasuringEngine(workers, measured)
         stop = stack.enter_context(stop_on_signals())
         workers = DataGuard(workers, data_files(params).values(), partial(data_identity, params, records))
         if not files.identity_path.exists():

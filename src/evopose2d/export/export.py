@@ -123,7 +123,7 @@ def _export_one(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=output) as folder:
         written = Path(folder) / item.file
         item.write(model, calibration, written)
-        runner = item.runner(written)
+        runner = item.runner(written, None)
         found = np.concatenate([runner(checked[index : index + 1]) for index in range(len(checked))])
         result = _compared(item, output, written, found, expected, _milliseconds(runner, checked[:1]))
         if item.exact and not result.sure_within_tolerance == 1:

@@ -38,14 +38,14 @@ class Format:
         file: file or folder in the output folder.
         exact: whether it computes in float32, so that its keypoints must be Keras's.
         write: writes a model, given some crops to calibrate on, to a path.
-        runner: opens what was written.
+        runner: opens what was written, to compute with so many threads; None: as many as there are processors.
     """
 
     name: str
     file: str
     exact: bool
     write: Callable[[KeypointModel, Crops, Path], None]
-    runner: Callable[[Path], Runner]
+    runner: Callable[[Path, int | None], Runner]
 
 
 def check_available(name: str) -> None:
@@ -75,7 +75,8 @@ def _write_saved_model(model: KeypointModel, calibration: Crops, path: Path) -> 
         archive.write_out(str(path), verbose=False)
 
 
-def _run_saved_model(path: Path) -> Runner:
+def _run_saved_model(path: Path, threads: int | None = None) -> Runner:
+    del threads  # TensorFlow's are the process's
     loaded = tf.saved_model.load(str(path))
 
     def run(crops: Crops) -> NDArray[np.float32]:
@@ -133,9 +134,9 @@ def _decoding_nodes(content: bytes, model: KeypointModel) -> list[str]:
     return after + [detail["name"] for detail in interpreter.get_output_details()]
 
 
-def _run_tflite(path: Path) -> Runner:
+def _run_tflite(path: Path, threads: int | None = None) -> Runner:
     with _silent():
-        interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=os.cpu_count())
+        interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads or os.cpu_count())
         run = interpreter.get_signature_runner()
 
     def predict(crops: Crops) -> NDArray[np.float32]:
@@ -181,10 +182,13 @@ def _mend_padding(transposed: Any) -> None:  # noqa: ANN401 - a node of ONNX
     transposed.attribute.append(onnx.helper.make_attribute("output_padding", missing))
 
 
-def _run_onnx(path: Path) -> Runner:
+def _run_onnx(path: Path, threads: int | None = None) -> Runner:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = options.inter_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda crops: session.run(["keypoints"], {"images": crops})[0]
 
 

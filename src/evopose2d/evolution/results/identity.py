@@ -40,6 +40,7 @@ _FREE = (
             "max_hours",
             "hang_factor",
             "cache_megabytes",
+            "latency.command",
         )
     )
     | {"dataset.root", "write_tfrecords.root", "write_tfrecords.workers", "write_tfrecords.content", "model.genotype"}
@@ -56,6 +57,7 @@ _BEFORE: Mapping[str, Any] = {
     "dataset.split.seed": 0,
     "evolve.space.kind": "paper",
     "evolve.objectives": ["fitness"],
+    "evolve.latency.source": "none",
     "evolve.random_numbers": "individual",
     "evolve.controls": False,
     "evolve.accumulation": 1,
@@ -66,6 +68,7 @@ _BEFORE: Mapping[str, Any] = {
 _DROPPED = frozenset({"train.shuffle_buffer"})
 # Of the extended space.
 _EXTENDED = frozenset(f"evolve.space.{name}" for name in ("head_blocks", "head_channels", "expansion", "squeeze"))
+_OF_LATENCY = frozenset({"evolve.latency.threads", "evolve.latency.format"})
 # What earlier versions did not store, and took from the machine.
 _NOT_TOLD_BEFORE = frozenset({"evolve.threads"})
 _SECTIONS = ("dataset", "write_tfrecords", "model", "evolve")
@@ -97,6 +100,8 @@ def search_identity(
     if params.evolve.stopping == "none":
         # As in searches from before there was any.
         kept = {key: value for key, value in kept.items() if not key.startswith("evolve.stopping")}
+    if params.evolve.latency.source == "none":
+        kept = {key: value for key, value in kept.items() if key not in _OF_LATENCY}
     if params.evolve.space.kind == "paper":
         kept = {key: value for key, value in kept.items() if key not in _EXTENDED}
     del kept["evolve.initial_weights"]

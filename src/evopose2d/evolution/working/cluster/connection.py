@@ -1,6 +1,7 @@
 """Starting Ray on this machine, or joining a cluster, and what is said where that fails."""
 
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -50,6 +51,7 @@ def _start_alone(scratch: Path) -> None:
     try:
         ray.init(
             address="local",
+            num_cpus=_processors(),
             object_store_memory=_OBJECT_STORE_BYTES,
             include_dashboard=False,
             _node_ip_address="127.0.0.1",
@@ -61,6 +63,12 @@ def _start_alone(scratch: Path) -> None:
         free = shutil.disk_usage(scratch).free
         full = f"the disk of {scratch.parent} is full ({free / 1e6:.0f} MB free); " if free < _FULL_BYTES else ""
         raise SearchError(f"Ray cannot start on this machine: {full}{one_line(str(error))}") from None
+
+
+def _processors() -> int | None:
+    """Return how many processors this process keeps to; None where it may use all, which Ray counts by itself."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return None if allowed == os.cpu_count() else allowed
 
 
 def _join(address: str) -> None:

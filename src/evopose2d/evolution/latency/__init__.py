@@ -1,0 +1,1 @@
+"""How fast individuals' networks are on the device that a search is for."""
