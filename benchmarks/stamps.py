@@ -199,6 +199,10 @@ class StampedTracker:
         self._tracker = tracker
         self._stamps = stamps
 
+    def is_responsive(self) -> bool:
+        """Return whether it is worth while to wait for the tracker."""
+        return self._tracker.is_responsive()
+
     def recorded(self, *, finals: bool = False) -> Collection[int]:
         """Return the numbers of the individuals, or of the finalists, that have been recorded."""
         return self._tracker.recorded(finals=finals)

@@ -3,13 +3,16 @@
 import json
 import logging
 import os
+import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,8 +32,9 @@ from evopose2d.evolution.tracking import recorder as recorder_module
 from evopose2d.evolution.tracking import records as records_module
 from evopose2d.evolution.tracking import registration
 from evopose2d.evolution.tracking.recorder import SearchRecorder
-from evopose2d.tracking import TrackingError
+from evopose2d.tracking import TrackingError, connection, search_runs
 from evopose2d.tracking.connection import connect
+from evopose2d.tracking.search_runs import SearchRuns
 
 DRIVER = Path(__file__).parent / "mlflow_driver.py"
 SETTINGS = (
@@ -97,7 +101,7 @@ def test_a_search_and_its_individuals(params, tmp_path):
     individuals = {int(each.data.tags["individual"]): each for each in runs_of(uri, "individual")}
     results = read_search(Path(params.evolve.root)).results
     child, result = individuals[1], results[1]
-    assert child.data.params["block3_kernel"] == str(result.genotype.blocks[2].kernel)
+    assert child.data.params["b3_kernel"] == str(result.genotype.blocks[2].kernel)
     assert len(child.data.params) == 28
     assert child.data.metrics["fitness"] == result.fitness
     assert child.data.metrics["AP"] == result.ap
@@ -105,6 +109,9 @@ def test_a_search_and_its_individuals(params, tmp_path):
     assert [(each.step, each.value) for each in losses] == [(each.epoch, each.val_loss) for each in result.epochs]
     tags = child.data.tags
     assert (tags["generation"], tags["parent"], tags["mutation"]) == ("1", "0", result.mutation)
+    block, gene = re.match(r"block (\d) (\w+) ", result.mutation).groups()
+    assert (tags["mutation_block"], tags["mutation_kind"].split()[0]) == (block, gene)
+    assert not {"mutation_block", "mutation_kind"} & individuals[0].data.tags.keys()
     assert child.info.run_name == f"01 · g1 · {result.mutation.replace('block ', 'block')}"
     assert individuals[0].info.run_id in tags["mlflow.note.content"]
     assert {each.path for each in client.list_artifacts(child.info.run_id)} == {
@@ -209,7 +216,7 @@ def test_an_artifact_store_without_its_client_costs_no_table(params, tmp_path, m
     outcome = run(params, tmp_path)
     assert len(outcome.best) == 4
     assert "ModuleNotFoundError" in caplog.text
-    assert "`evopose2d sync` with the search's settings fills in" in caplog.text
+    assert "; once MLflow answers: evopose2d sync" in caplog.text
 
 
 def test_a_locked_database_costs_a_warning(params, tmp_path, caplog):
@@ -226,7 +233,7 @@ def test_a_locked_database_costs_a_warning(params, tmp_path, caplog):
     assert (len(outcome.best), outcome.runs) == (4, None)
     first, second = [record.getMessage() for record in caplog.records][-2:]
     assert "database is locked; the search goes on" in first
-    assert "`evopose2d sync` with the search's settings fills in" in second
+    assert "; once MLflow answers: evopose2d sync" in second
 
 
 @pytest.mark.slow
@@ -265,7 +272,7 @@ def test_a_server_that_hangs_is_waited_for_once_at_the_end(params, tmp_path, mon
     with caplog.at_level(logging.WARNING, "evopose2d"):
         assert len(run(params, tmp_path).best) == 4
     assert waited == ["open"]
-    assert "`evopose2d sync` with the search's settings fills in" in caplog.text
+    assert "; once MLflow answers: evopose2d sync" in caplog.text
     with pytest.raises(TrackingError, match="timed out"):
         tracked.sync(params)
     assert waited == ["open"] * 2
@@ -278,6 +285,22 @@ def test_a_server_that_hangs_during_a_search_is_left_alone(params, tmp_path, mon
         run(params, tmp_path)
     assert waited == ["record"]
     assert "4 of 4 individuals are not in MLflow" in caplog.text
+
+
+def test_a_server_that_takes_connections_and_never_answers_delays_nothing_for_long(
+    params, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(connection, "PATIENCE", 0.2)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "100000")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        silent = make_params(tmp_path, *SETTINGS, f"tracking.uri=http://127.0.0.1:{server.getsockname()[1]}")
+        with caplog.at_level(logging.WARNING, "evopose2d"):
+            assert len(run(silent, tmp_path).best) == 4
+        with pytest.raises(TrackingError, match=r"has not answered for 0\.2 s; 4 of 4 individuals are not in MLflow"):
+            tracked.sync(silent)
+    assert "has not answered for 0.2 s" in caplog.text
+    assert "; once MLflow answers: evopose2d sync" in caplog.text
+    assert tracked.sync(params)["new"] == 4
 
 
 def _hang():
@@ -334,6 +357,41 @@ def test_an_individual_that_is_trained_again_is_recorded_again(params, tmp_path)
     check_all_is_there(params.tracking.uri, tmp_path)
     (child,) = [each for each in runs_of(params.tracking.uri, "individual") if each.data.tags["individual"] == "3"]
     assert child.info.end_time == round(result.stat().st_mtime * 1000)
+
+
+def test_an_individual_whose_second_training_mlflow_missed_is_recorded_again(params, tmp_path):
+    run(params, tmp_path)
+    store = SearchStore(Path(params.evolve.root))
+    before = {each.info.run_id for each in runs_of(params.tracking.uri, "individual")}
+    store.write_result(replace(store.read_result(3), host="another"))  # its driver was killed right after
+    tracked.sync(params)
+    check_all_is_there(params.tracking.uri, tmp_path)
+    individuals = runs_of(params.tracking.uri, "individual")
+    (again,) = [each for each in individuals if each.info.run_id not in before]
+    assert (again.data.tags["individual"], again.data.tags["host"]) == ("3", "another")
+    file = MlflowClient(params.tracking.uri).download_artifacts(again.info.run_id, "result.json")
+    assert json.loads(Path(file).read_text())["host"] == "another"
+
+
+def test_runs_of_earlier_versions_are_kept_and_get_the_names_of_today(params, tmp_path, monkeypatch):
+    def as_before(result, *others):
+        params = {re.sub(r"^b(\d)", r"block\1", name): value for name, value in result.genotype.genes.items()}
+        return replace(records_module.run_of_result(result, *others), params=params, digest="")
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(recorder_module, "run_of_result", as_before)
+        earlier.setattr(SearchRuns, "add_params", lambda *_: None)
+        earlier.setattr(search_runs, "_DIGEST", "unknown")
+        run(params, tmp_path)
+    before = {each.info.run_id: each for each in runs_of(params.tracking.uri, "individual")}
+    assert all("block1_kernel" in each.data.params for each in before.values())
+    assert tracked.sync(params)["new"] == 0
+    after = {each.info.run_id: each for each in runs_of(params.tracking.uri, "individual")}
+    assert after.keys() == before.keys()
+    results = read_search(tmp_path / "search").results
+    for each in after.values():
+        genes = results[int(each.data.tags["individual"])].genotype.genes
+        assert {name: int(value) for name, value in each.data.params.items() if name in genes} == genes
 
 
 @pytest.mark.slow

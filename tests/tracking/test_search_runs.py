@@ -26,7 +26,7 @@ def individual(folder: Path, number: int = 3, **changes) -> IndividualRun:
     run = IndividualRun(
         number=number,
         name=f"{number:02d} · g1",
-        params={"block1_kernel": 5},
+        params={"b1_kernel": 5},
         tags={"state": "complete"},
         measurements=[Measurement("fitness", 2.0, 0, 1000.0), Measurement("val_loss", 3.0, 1, 995.0)],
         note="a note",
@@ -48,7 +48,7 @@ def test_an_individuals_run_holds_it_all(config, client, tmp_path):
     (stored,) = [run for run in all_runs(client) if run.data.tags["kind"] == "individual"]
     assert stored.info.run_name == "03 · g1"
     assert (stored.info.status, stored.info.start_time, stored.info.end_time) == ("FINISHED", 990_000, 1_000_000)
-    assert stored.data.params == {"block1_kernel": "5"}
+    assert stored.data.params == {"b1_kernel": "5"}
     assert stored.data.metrics == {"fitness": 2.0, "val_loss": 3.0}
     assert (
         stored.data.tags.items()

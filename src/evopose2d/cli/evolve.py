@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.output import show
-from evopose2d.cli.results import best, next_steps, report, show_finals
+from evopose2d.cli.results import best, next_steps, report, show_finals, sync_command
 from evopose2d.cli.status import status
 
 
@@ -53,7 +53,8 @@ def run(
     from evopose2d.evolution.preparation import bring_data_up_to_date
 
     bring_data_up_to_date(settings, Path.cwd())
-    outcome = tracked.run(settings)
+    given = [*(overrides or ()), *more.split()]
+    outcome = tracked.run(settings, sync_command(params, given))
     if as_json:
         show({"best": outcome.best, "finals": outcome.finals, "verdict": outcome.verdict}, title="", as_json=True)
     else:
@@ -61,7 +62,6 @@ def run(
         if outcome.finals:
             show_finals(outcome.finals, outcome.verdict)
         server, pages = tracked.pages(outcome.runs)
-        given = [*(overrides or ()), *more.split()]
         typer.echo(next_steps(params, given, settings.evolve.root, server, pages))
 
 

@@ -178,7 +178,7 @@ def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | 
         server: the command that serves MLflow's pages; None where a server does.
         pages: addresses of the search's pages; none where MLflow did not answer.
     """
-    options = [] if params == PARAMS_FILE else ["--params", str(params)]
+    options = _options(params)
     where = "".join(f" {shlex.quote(part)}" for part in [*options, *([f"evolve.root={root}"] if overrides else [])])
     lines = [
         "",
@@ -189,10 +189,23 @@ def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | 
         f"  evopose2d evolve report{where}",
     ]
     if not pages:  # the settings say where MLflow is, and what the champion is made of
-        given = "".join(f" {shlex.quote(part)}" for part in [*options, *overrides])
-        return "\n".join([*lines, "MLflow did not answer; once it does:", f"  evopose2d sync{given}"])
+        return "\n".join([*lines, "MLflow did not answer; once it does:", f"  {sync_command(params, overrides)}"])
     lines.append("compare the individuals:")
     return "\n".join([*lines, *([f"  {server}"] if server else []), *(f"  {page}" for page in pages)])
+
+
+def sync_command(params: Path, overrides: Sequence[str]) -> str:
+    """Return the command line that records in MLflow what it lacks of a search, to be run in the same folder.
+
+    Args:
+        params: the settings file.
+        overrides: settings of the command line.
+    """
+    return shlex.join(["evopose2d", "sync", *_options(params), *overrides])
+
+
+def _options(params: Path) -> list[str]:
+    return [] if params == PARAMS_FILE else ["--params", str(params)]
 
 
 def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

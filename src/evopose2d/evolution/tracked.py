@@ -16,7 +16,7 @@ from evopose2d.evolution.results.report import final_rows
 from evopose2d.evolution.signals import sigterm_interrupts
 from evopose2d.evolution.tracking.champion import champion_to_register, register_champion, registration_request
 from evopose2d.evolution.tracking.recorder import SearchRecorder
-from evopose2d.tracking.connection import TrackingError, answering, server_command
+from evopose2d.tracking.connection import TrackingError, answering, server_command, without_password
 from evopose2d.tracking.search_runs import SearchRuns
 from evopose2d.tracking.views import view_address
 
@@ -40,13 +40,14 @@ class Outcome:
     runs: SearchRuns | None
 
 
-def run(params: Params, **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as search.run takes them
-    """Run a search, or go on with it, and track it; MLflow never stops or delays it.
+def run(params: Params, sync_command: str = "evopose2d sync", **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as search.run takes them
+    """Run a search, or resume it, and track it; MLflow never stops it, nor delays it but for a few seconds at its end.
 
     To be called from the main thread.
 
     Args:
         params: all settings.
+        sync_command: the command line that records later what MLflow does not take now.
         stand_ins: engine and store, passed on to :func:`search.run`.
 
     Raises:
@@ -64,7 +65,7 @@ def run(params: Params, **stand_ins: Any) -> Outcome:  # noqa: ANN401 - as searc
             try:
                 finish(params, recorder)
             except TrackingError as error:
-                logger.warning("%s; `evopose2d sync` with the search's settings fills in what MLflow lacks", error)
+                logger.warning("%s; once MLflow answers: %s", error, without_password(sync_command))
     archive = read_search(Path(params.evolve.root))
     return Outcome(rows, final_rows(archive), str(archive.verdict or ""), recorder.runs)
 
@@ -161,7 +162,7 @@ def _end(params: Params, archive: SearchArchive, recorder: SearchRecorder, runs:
     with answering():
         runs.refresh()
         own = runs.own()
-        recorder.add_gains(archive)
+        recorder.complete(archive)
         if own.info.status != status or shown.items() - own.data.tags.items():
             recorder.show(archive)
         if archive.complete and params.tracking.log_model:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
+import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -27,7 +28,9 @@ _PATIENCE = {
 _SQLITE = "sqlite:///"
 _DEFAULT_DATABASE = "sqlite:///mlflow.db"
 _LOCAL_PAGE = "http://127.0.0.1:5000"
+PATIENCE = 10.0  # seconds without a word, after which a server counts as one that does not answer
 _LONGEST_MESSAGE = 300
+_CHEAPEST = "api/2.0/mlflow/experiments/search?max_results=1"  # of what also asks the database
 _APPENDED = re.compile(r" (\[SQL: |\(Background on this error at: ).*")  # by SQLAlchemy: what it asked the database
 # Where MLflow logs at length, with a traceback, what it raises besides.
 _DATABASE_LOG = "mlflow.store.db.utils"
@@ -43,11 +46,11 @@ class TrackingError(EvoPoseError):
 
 
 class NoAnswerError(TrackingError):
-    """MLflow was waited for in vain: whatever it is asked next would take as long."""
+    """MLflow timed out: whatever it is asked next would take as long."""
 
 
 def connect(config: TrackingConfig) -> MlflowClient:
-    """Give a client of the configured address, or of MLflow's own default.
+    """Return a client of the configured address, or of MLflow's own default.
 
     A database file that is not there yet is made.
 
@@ -57,9 +60,35 @@ def connect(config: TrackingConfig) -> MlflowClient:
     logging.getLogger(_DATABASE_LOG).setLevel(logging.CRITICAL)
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
-    uri = config.uri or mlflow.get_tracking_uri()
+    uri = tracking_address(config)
     create_database(uri)
     return MlflowClient(tracking_uri=uri)
+
+
+def tracking_address(config: TrackingConfig) -> str:
+    """Return the configured address, or MLflow's own default."""
+    return config.uri or str(mlflow.get_tracking_uri())
+
+
+def check_answer(uri: str) -> None:
+    """Ask a server for next to nothing; any answer will do, and so will an error that MLflow itself would meet at once.
+
+    MLflow's own timeout is long enough for a large file, and applies to every try of every call.
+
+    Args:
+        uri: a tracking address; one that is no server's is not asked.
+
+    Raises:
+        TimeoutError: nothing was heard for ``PATIENCE`` seconds.
+    """
+    if not uri.startswith("http"):
+        return
+    try:
+        requests.get(f"{uri.rstrip('/')}/{_CHEAPEST}", timeout=PATIENCE).close()
+    except requests.Timeout:
+        raise TimeoutError(f"{without_password(uri)} has not answered for {PATIENCE:g} s") from None
+    except requests.RequestException:
+        return
 
 
 def create_database(uri: str) -> None:
@@ -88,7 +117,7 @@ def _publish(temporary: Path, path: Path) -> None:
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """Give the experiment's id; it is created where missing.
+    """Return the experiment's id; it is created where missing.
 
     Raises:
         MlflowException: MLflow does not answer, or the experiment has been deleted.
@@ -103,12 +132,12 @@ def experiment_id(client: MlflowClient, name: str) -> str:
 
 
 def web_address(uri: str) -> str:
-    """Give where a browser finds what lies at a tracking address: the server itself, or a local ``mlflow ui``."""
+    """Return where a browser finds what lies at a tracking address: the server itself, or a local ``mlflow ui``."""
     return re.sub("//[^/@]*@", "//", uri).rstrip("/") if uri.startswith("http") else _LOCAL_PAGE
 
 
 def server_command(uri: str) -> str | None:
-    """Give the command that serves a tracking address to a browser; None where a server does already."""
+    """Return the command that serves a tracking address to a browser; None where a server does already."""
     if uri.startswith("http"):
         return None
     return (
@@ -139,7 +168,7 @@ def answering() -> Iterator[None]:
         raise
     except Exception as error:  # stores and their clients have no narrower one in common
         logger.debug("MLflow", exc_info=True)
-        kind = NoAnswerError if _waited_in_vain(error) else TrackingError
+        kind = NoAnswerError if _timed_out(error) else TrackingError
         raise kind(f"MLflow: {_described(error)}") from error
 
 
@@ -151,8 +180,8 @@ def _described(error: Exception) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _waited_in_vain(error: BaseException | None) -> bool:
-    """Tell whether a server, or a database that is locked or away, is what MLflow's error comes from."""
+def _timed_out(error: BaseException | None) -> bool:
+    """Return whether a server, or a database that is locked or away, is what MLflow's error comes from."""
     while error is not None:
         if isinstance(error, TimeoutError | OperationalError):
             return True
@@ -161,7 +190,7 @@ def _waited_in_vain(error: BaseException | None) -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """Give an error's message in one line, without the password that an address may hold."""
+    """Return an error's message in one line, without the password that an address may hold."""
     message = " ".join(str(error).split())
     return without_password(_APPENDED.sub("", message))[:_LONGEST_MESSAGE]
 

@@ -25,6 +25,7 @@ WORKFLOW = "workflowType=machine_learning"
 _PARENT = "mlflow.parentRunId"
 _NOTE = "mlflow.note.content"
 _TABLES = "mlflow.loggedArtifacts"
+_DIGEST = "digest"
 _ENDED = ("FINISHED", "FAILED")
 _KINDS = ("individual", "finalist")
 _METRICS_PER_BATCH = 800  # MLflow takes 1000 of metrics, params and tags together, and 100 params
@@ -65,6 +66,7 @@ class IndividualRun:
         ended: seconds since 1970.
         failed: whether the run is to be seen as failed.
         kind: what it is a run of: an ``individual``, or a ``finalist``, which have numbers of their own.
+        digest: of the file that the run is made from; another one once the individual has been trained again.
     """
 
     number: int
@@ -78,6 +80,7 @@ class IndividualRun:
     ended: float
     failed: bool = False
     kind: str = "individual"
+    digest: str = ""
 
 
 @dataclass
@@ -133,6 +136,11 @@ class SearchRuns:
         whole = (key for key, run in self._runs.items() if run.info.status in _ENDED)
         return frozenset(number for each, number in whole if each == kind)
 
+    def digest(self, kind: str, number: int) -> str | None:
+        """Return the digest of a run's file; None without the run, or where an earlier version noted none."""
+        run = self._runs.get((kind, number))
+        return None if run is None else run.data.tags.get(_DIGEST)
+
     def refresh(self) -> None:
         """Look again at what MLflow holds, and remove what is there twice."""
         self._adopt(_find(self.client, self.search))
@@ -154,7 +162,7 @@ class SearchRuns:
             )
             self._runs[key] = run
         run_id = run.info.run_id
-        tags = {**individual.tags, _NOTE: individual.note, _PARENT: self.run_id}
+        tags = {**individual.tags, _NOTE: individual.note, _PARENT: self.run_id, _DIGEST: individual.digest}
         # Figures first: they are there to compare also where the artifact store takes nothing.
         _log(self.client, run_id, individual.measurements, individual.params, tags)
         for path in individual.files:
@@ -168,6 +176,13 @@ class SearchRuns:
         run = self._runs.get(("individual", number))
         if run is not None and run.info.status in _ENDED and measurement.name not in run.data.metrics:
             _log(self.client, run.info.run_id, [measurement])
+            self._runs["individual", number] = self.client.get_run(run.info.run_id)
+
+    def add_params(self, number: int, params: Mapping[str, Any]) -> None:
+        """Add params to an individual's run that is whole, where it lacks them."""
+        run = self._runs.get(("individual", number))
+        if run is not None and run.info.status in _ENDED and params.keys() - run.data.params.keys():
+            _log(self.client, run.info.run_id, params={**params})
             self._runs["individual", number] = self.client.get_run(run.info.run_id)
 
     def link(self, number: int) -> str:

@@ -7,6 +7,7 @@ from search_doubles import FileTracker, InlineEngine, make_params
 
 from evopose2d.evolution import search
 from evopose2d.evolution.individuals.store import SearchStore
+from evopose2d.evolution.tracking import tracker as tracker_module
 from evopose2d.evolution.tracking.tracker import BackgroundTracking, reconcile_tracking
 
 
@@ -48,6 +49,26 @@ def test_a_server_that_does_not_answer_holds_nothing_up(finished, tmp_path):
         assert tracker.lines() == []
         answer.set()
     assert [number for number, _ in tracker.lines()] == [0, 1, 2]
+
+
+def test_a_server_that_hangs_for_good_is_left_alone_at_the_end(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracker_module, "_LOOK", 0.01)
+    begun, never = threading.Event(), threading.Event()
+
+    class Hanging(FileTracker):
+        def finished(self, result, folder):
+            begun.set()
+            never.wait()
+            super().finished(result, folder)
+
+        def is_responsive(self):
+            return not begun.is_set()
+
+    tracker = Hanging(tmp_path / "tracked")
+    with BackgroundTracking(tracker, finished) as tracking:
+        tracking.finished(finished.read_result(0))
+    assert tracker.lines() == []
+    never.set()
 
 
 def test_a_stop_waits_for_the_record_that_is_being_made_alone(finished, tmp_path):

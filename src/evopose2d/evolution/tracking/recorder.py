@@ -1,6 +1,7 @@
 """A search's view in MLflow, kept up to date as individuals finish."""
 
 import logging
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -14,9 +15,11 @@ from evopose2d.evolution.results.identity import read_identity
 from evopose2d.evolution.results.population import Population, SearchSize
 from evopose2d.evolution.results.report import FRONT_TABLE, POPULATION_TABLE, progress, summary, write_report
 from evopose2d.evolution.sampler import Role
-from evopose2d.evolution.tracking.records import run_of_failure, run_of_result, varied_genes
+from evopose2d.evolution.tracking.records import RunContext, run_of_failure, run_of_result, varied_genes
+from evopose2d.files import file_sha256
+from evopose2d.genotype import Genotype
 from evopose2d.stages.provenance import provenance_tags
-from evopose2d.tracking.connection import NoAnswerError, TrackingError, answering
+from evopose2d.tracking.connection import NoAnswerError, TrackingError, answering, check_answer, tracking_address
 from evopose2d.tracking.search_runs import Measurement, SearchRuns
 from evopose2d.tracking.views import share_view
 
@@ -54,6 +57,8 @@ class SearchRecorder:
         self._begun = False
         self._known: set[_Key] = set()
         self._again: set[_Key] = set()
+        self._given: dict[_Key, IndividualResult | IndividualFailure] = {}
+        self._genotypes: dict[int, Genotype | None] = {}
         self._generation_shown = -1
         self._shown = -1
         self._not_before = 0.0
@@ -71,8 +76,18 @@ class SearchRecorder:
 
     @property
     def silent(self) -> bool:
-        """Whether MLflow was waited for in vain less than a minute ago: to ask again would take as long."""
+        """Whether MLflow timed out less than a minute ago: to ask again would take as long."""
         return time.monotonic() < self._silent_until
+
+    def is_responsive(self) -> bool:
+        """Return whether a call that is under way in another thread may still come to its end; False is final."""
+        try:
+            check_answer(tracking_address(self._config))
+        except TimeoutError as error:
+            self._silent_until = math.inf
+            self.error = f"MLflow: {error}"
+            return False
+        return True
 
     @property
     def missing(self) -> list[tuple[str, int]]:
@@ -87,18 +102,19 @@ class SearchRecorder:
 
         None of them where it does not answer.
         """
-        if not self._tolerate(self._open):
+        kind = _FINALIST if finals else _INDIVIDUAL
+        if not self._tolerate(self._open) or self._runs is None:
             return frozenset()
-        return self._open().recorded(_FINALIST if finals else _INDIVIDUAL)
+        return frozenset(each for each in self._runs.recorded(kind) if not self._is_outdated((kind, each)))
 
     def finished(self, result: IndividualResult, folder: Path) -> None:
         """Record a trained individual, also one that was trained again, and those that MLflow did not take before."""
         self._again.add(_key(result))
-        self._note([_key(result)])
+        self._note(result)
 
     def failed(self, failure: IndividualFailure, folder: Path) -> None:
         """Record an individual that could not be trained, and those that MLflow did not take before."""
-        self._note([_key(failure)])
+        self._note(failure)
 
     def catch_up(self, numbers: Iterable[int] = (), finals: Iterable[int] = ()) -> None:
         """Record all individuals that MLflow lacks, and show how far the search has come; nothing while it is silent.
@@ -107,7 +123,12 @@ class SearchRecorder:
             numbers: finished individuals.
             finals: finished finalists.
         """
-        self._known |= {(_INDIVIDUAL, number) for number in numbers} | {(_FINALIST, number) for number in finals}
+        told = {(_INDIVIDUAL, number) for number in numbers} | {(_FINALIST, number) for number in finals}
+        self._known |= told
+        if told and not self.silent and not self._tolerate(self._open):
+            self._not_before = time.monotonic() + _PAUSE
+            return
+        self._again |= {key for key in told if self._is_outdated(key)}
         refused = 0
         for key in self.missing:
             if self.silent:
@@ -139,14 +160,19 @@ class SearchRecorder:
             share_view(runs, genes, len(archive.individuals))
         self._shown = finished
 
-    def add_gains(self, archive: SearchArchive) -> None:
-        """Log the gains that runs lack: a child may be recorded before its control is finished.
+    def complete(self, archive: SearchArchive) -> None:
+        """Log what whole runs lack.
+
+        That is the gain of a child that was recorded before its control was finished, and the genes under the names
+        that they have now: before, they were called ``block1_kernel`` instead of ``b1_kernel``.
 
         Raises:
             TrackingError: MLflow does not answer.
         """
         with answering():
             runs = self._open()
+            for individual in archive.individuals:
+                runs.add_params(individual.number, individual.genotype.genes)
             for number, gain in archive.gains.items():
                 runs.add_metric(number, Measurement("gain", gain, 0, self._ended(number)))
 
@@ -155,12 +181,25 @@ class SearchRecorder:
         if self._runs is not None and not self.silent:
             self._tolerate(lambda: self._open().end(status))
 
-    def _note(self, keys: Iterable[_Key]) -> None:
-        self._known.update(keys)
+    def _note(self, record: IndividualResult | IndividualFailure) -> None:
+        self._known.add(_key(record))
+        self._given[_key(record)] = record
         if time.monotonic() >= self._not_before:
             self.catch_up()
 
+    def _is_outdated(self, key: _Key) -> bool:
+        """Return whether an individual's run is of an earlier training than its file."""
+        kind, number = key
+        digest = None if self._runs is None else self._runs.digest(kind, number)
+        store = self._store_of(kind)
+        files = [path for path in (store.result_path(number), store.failure_path(number)) if path.is_file()]
+        return digest is not None and bool(files) and file_sha256(files[0]) != digest
+
+    def _store_of(self, kind: str) -> SearchStore:
+        return self._store.of(Role.FINALIST) if kind == _FINALIST else self._store
+
     def _open(self) -> SearchRuns:
+        check_answer(tracking_address(self._config))
         if self._runs is None:
             identity = read_identity(self._store.identity_path)
             settings = identity["settings"]
@@ -182,20 +221,35 @@ class SearchRecorder:
 
     def _record(self, key: _Key) -> None:
         runs, (kind, number) = self._begin(), key
-        store = self._store.of(Role.FINALIST) if kind == _FINALIST else self._store
-        result, failure = store.read_intact(number), store.read_failure(number)
-        with tempfile.TemporaryDirectory(prefix="evopose2d-") as name:
-            if result is not None:
-                run = run_of_result(store, result, self._total, runs.link, Path(name))
-            elif failure is not None:
-                run = run_of_failure(store, failure, self._total, runs.link, Path(name))
-            else:
-                self.damaged.add(store.folder(number))
-                self._known.discard(key)
-                self._again.discard(key)
-                return
-            runs.record(run)
+        store = self._store_of(kind)
+        record = self._given.get(key)
+        # Where MLflow did not answer for long, the files may have been damaged meanwhile.
+        if record is None or (isinstance(record, IndividualResult) and not store.is_whole(number)):
+            record = store.read_intact(number) or store.read_failure(number)
+        if record is None:
+            self.damaged.add(store.folder(number))
+            self._known.discard(key)
             self._again.discard(key)
+            return
+        context = RunContext(store, self._total, runs.link, self._parent_genotype(record))
+        with tempfile.TemporaryDirectory(prefix="evopose2d-") as name:
+            if isinstance(record, IndividualResult):
+                run = run_of_result(record, context, Path(name))
+            else:
+                run = run_of_failure(record, context, Path(name))
+            runs.record(run)
+        self._again.discard(key)
+        self._given.pop(key, None)
+
+    def _parent_genotype(self, individual: IndividualResult | IndividualFailure) -> Genotype | None:
+        """Return the genotype of an individual's parent; None without one, or where its result is gone."""
+        parent = individual.parent
+        if parent is None or individual.role is not Role.CHILD:
+            return None
+        if parent not in self._genotypes:
+            found = self._store.read_record(parent)
+            self._genotypes[parent] = None if found is None else found.genotype
+        return self._genotypes[parent]
 
     def _show_generation(self) -> None:
         """Show the search's course whenever as many individuals have come as a generation has."""
@@ -205,7 +259,7 @@ class SearchRecorder:
         if done > self._generation_shown:
             archive = read_search(self._store.root)
             self.show(archive)
-            self.add_gains(archive)
+            self.complete(archive)
             self._generation_shown = done
 
     def _course(self, archive: SearchArchive) -> list[Measurement]:
@@ -227,7 +281,7 @@ class SearchRecorder:
                 action()
         except TrackingError as error:
             if isinstance(error, NoAnswerError):
-                self._silent_until = time.monotonic() + _PAUSE
+                self._silent_until = max(self._silent_until, time.monotonic() + _PAUSE)
             self.error = str(error)
             log = logger.debug if self._warned else logger.warning
             log("%s; the search goes on, and what is missing is recorded later", error)

@@ -1,8 +1,7 @@
 """What MLflow is told of an individual."""
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +10,42 @@ from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.finalists import FINAL_REPEATS
 from evopose2d.evolution.results.progress import origin_of
 from evopose2d.evolution.sampler import Role
-from evopose2d.files import write_json, write_text
-from evopose2d.genotype import Genotype
+from evopose2d.files import file_sha256, write_json, write_text
+from evopose2d.genotype import BLOCK_GENE_NAMES, GENES, Genotype
 from evopose2d.stages.tables import write_csv
 from evopose2d.tracking.search_runs import IndividualRun, Measurement
 from evopose2d.visualization.curves import training_curves
 from evopose2d.visualization.style import save_figure
 
-_ONE_MUTATION = re.compile(r"(?:block (\d+) )?(\w+) (\d+)→(\d+)")
-_BLOCK = re.compile(r"^b(\d+)_")
 _LONGEST_TAG = 4000
 
 
-def run_of_result(
-    store: SearchStore, result: IndividualResult, total: int, link: Callable[[int], str], folder: Path
-) -> IndividualRun:
+@dataclass(frozen=True)
+class RunContext:
+    """What a run shows besides its individual.
+
+    Attributes:
+        store: the search directory, for the weights and for when the result was written.
+        total: individuals of the search, for names of one length.
+        link: returns a link to another individual's run.
+        parent: the parent's genotype; None without one, or where it is not known.
+    """
+
+    store: SearchStore
+    total: int
+    link: Callable[[int], str]
+    parent: Genotype | None = None
+
+
+def run_of_result(result: IndividualResult, context: RunContext, folder: Path) -> IndividualRun:
     """Describe a trained individual's run.
 
     Args:
-        store: the search directory, for the weights and for when the result was written.
         result: of the individual.
-        total: individuals of the search, for names of one length.
-        link: returns a link to another individual's run.
+        context: what else its run shows.
         folder: an empty folder; files that are made for the run are written there.
     """
+    store = context.store
     ended = store.result_path(result.number).stat().st_mtime
     started = ended - result.seconds
     write_text(folder / "genotype.yaml", genotype_yaml(result.genotype))
@@ -46,39 +57,39 @@ def run_of_result(
     files = [store.weights_path(result.number), *sorted(folder.iterdir())]
     return IndividualRun(
         number=result.number,
-        name=run_name(result, total),
-        params=gene_params(result.genotype),
-        tags=_tags(result) | {"state": "complete", "host": result.host} | _stopped(result),
+        name=run_name(result, context.total),
+        params=result.genotype.genes,
+        tags=_tags(result, context.parent) | {"state": "complete", "host": result.host} | _stopped(result),
         measurements=_measurements(result, started, ended),
-        note=_note(result, link, f"fitness {result.fitness:.4g}, AP {result.ap:.3f}") + _in_full(result),
+        note=_note(result, context.link, f"fitness {result.fitness:.4g}, AP {result.ap:.3f}") + _in_full(result),
         files=files,
         started=started,
         ended=ended,
         kind=_kind(result),
+        digest=file_sha256(store.result_path(result.number)),
     )
 
 
-def run_of_failure(
-    store: SearchStore, failure: IndividualFailure, total: int, link: Callable[[int], str], folder: Path
-) -> IndividualRun:
+def run_of_failure(failure: IndividualFailure, context: RunContext, folder: Path) -> IndividualRun:
     """Describe the run of an individual that could not be trained; arguments as those of ``run_of_result``."""
-    ended = store.failure_path(failure.number).stat().st_mtime
+    ended = context.store.failure_path(failure.number).stat().st_mtime
     write_text(folder / "genotype.yaml", genotype_yaml(failure.genotype))
     write_json(folder / "failure.json", failure.to_json())
     write_text(folder / "error.txt", f"{failure.error}\n\n{failure.details}\n")
     tries = f"failed after {failure.attempts} attempts: {failure.error}"
     return IndividualRun(
         number=failure.number,
-        name=run_name(failure, total),
-        params=gene_params(failure.genotype),
-        tags=_tags(failure) | {"state": "failed", "error": failure.error[:_LONGEST_TAG]},
+        name=run_name(failure, context.total),
+        params=failure.genotype.genes,
+        tags=_tags(failure, context.parent) | {"state": "failed", "error": failure.error[:_LONGEST_TAG]},
         measurements=(),
-        note=_note(failure, link, tries),
+        note=_note(failure, context.link, tries),
         files=sorted(folder.iterdir()),
         started=ended,
         ended=ended,
         failed=True,
         kind=_kind(failure),
+        digest=file_sha256(context.store.failure_path(failure.number)),
     )
 
 
@@ -94,19 +105,11 @@ def _kind(individual: IndividualResult | IndividualFailure) -> str:
     return "finalist" if individual.role is Role.FINALIST else "individual"
 
 
-def gene_params(genotype: Genotype) -> dict[str, int]:
-    """Name each gene: ``block1_kernel`` ... ``block7_stride``, then further ones such as ``head_channels``.
-
-    Channels are in eighths as everywhere.
-    """
-    return {_BLOCK.sub(r"block\1_", name): value for name, value in genotype.genes.items()}
-
-
 def varied_genes(genotypes: Iterable[Genotype]) -> list[str]:
     """Name the genes that are not the same in all, those that vary most first."""
     values: dict[str, set[int]] = {}
     for genotype in genotypes:
-        for name, value in gene_params(genotype).items():
+        for name, value in genotype.genes.items():
             values.setdefault(name, set()).add(value)
     return sorted((name for name in values if len(values[name]) > 1), key=lambda name: -len(values[name]))
 
@@ -118,21 +121,26 @@ def genotype_yaml(genotype: Genotype) -> str:
     return f"model:\n  genotype:\n{blocks}{others}"
 
 
-def _tags(individual: IndividualResult | IndividualFailure) -> dict[str, str]:
-    tags = {
+def _tags(individual: IndividualResult | IndividualFailure, parent: Genotype | None) -> dict[str, str]:
+    return {
         "generation": str(individual.generation),
         "parent": "" if individual.parent is None else str(individual.parent),
         "mutation": individual.mutation,
         "role": individual.role.value,
         "genotype": str(individual.genotype),
-    }
-    if (single := _ONE_MUTATION.fullmatch(individual.mutation)) is not None:
-        block, gene, old, new = single.groups()
-        tags |= {
-            "mutation_block": block or "head",
-            "mutation_kind": f"{gene} {'up' if int(new) > int(old) else 'down'}",
-        }
-    return tags
+    } | ({} if parent is None else _mutation_tags(parent.genes, individual.genotype.genes))
+
+
+def _mutation_tags(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, str]:
+    """Return block and kind of a mutation, to group by; none where several genes differ, or no gene."""
+    changed = [name for name in after if after[name] != before.get(name)]
+    if len(changed) != 1:
+        return {}
+    (name,), tags, gene = changed, {}, changed[0]
+    if name in BLOCK_GENE_NAMES:
+        block, place = divmod(BLOCK_GENE_NAMES.index(name), len(GENES))
+        tags, gene = {"mutation_block": str(block + 1)}, GENES[place]
+    return tags | {"mutation_kind": f"{gene} {'up' if after[name] > before.get(name, 0) else 'down'}"}
 
 
 def _stopped(result: IndividualResult) -> dict[str, str]:

@@ -1,8 +1,10 @@
-"""Telling a tracking server of a search without ever waiting for it."""
+"""Recording a search without ever waiting for the tracking server, but for a while at the end."""
 
+import contextlib
 import logging
+import queue
+import threading
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -13,13 +15,19 @@ from evopose2d.evolution.sampler import Role
 
 logger = logging.getLogger(__name__)
 
+_LOOK = 1.0  # seconds between two looks at whether the tracker responds
+
 
 class Tracker(Protocol):
-    """What records a search where people compare: a view of the search directory, never needed to go on.
+    """What records a search where people compare: a view of the search directory, never needed to resume it.
 
-    All calls come from one thread, which is not the main one, one after the other. A driver may be killed
-    within any of them: the next one then calls again for the same individual, which must not be there twice.
+    All calls but those of ``is_responsive`` come from one thread, which is not the main one, one after the other. A
+    driver may be killed within any of them: the next one then calls again for the same individual, which must not be
+    there twice.
     """
+
+    def is_responsive(self) -> bool:
+        """Return whether it is worth while to wait for a call that is under way; False is final."""
 
     def recorded(self, *, finals: bool = False) -> Collection[int]:
         """Return the numbers of the individuals, or of the finalists, that have been recorded to the end."""
@@ -42,16 +50,27 @@ class BackgroundTracking:
     def __init__(self, tracker: Tracker | None, store: SearchStore) -> None:
         self._tracker = tracker
         self._store = store
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracking")
+        self._calls: queue.SimpleQueue[tuple[Callable[[], None], str] | None] = queue.SimpleQueue()
+        # Those of ``concurrent.futures`` are waited for when the interpreter ends, however long they hang.
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
 
     def __enter__(self) -> Self:
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait until all is recorded; after an exception, for the record that is being made alone."""
-        self._thread.shutdown(wait=True, cancel_futures=error is not None)
+        """Wait until all is recorded, as long as the tracker responds; after an exception, for the current call."""
+        if error is not None:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._calls.get_nowait()
+        self._calls.put(None)
+        while self._thread.is_alive():
+            self._thread.join(_LOOK)
+            if self._thread.is_alive() and self._tracker is not None and not self._tracker.is_responsive():
+                return
 
     def finished(self, result: IndividualResult) -> None:
         """Have a trained individual recorded."""
@@ -78,12 +97,15 @@ class BackgroundTracking:
             self._do(lambda: reconcile_tracking(tracker, store, told, finals=True), "what earlier finals finished")
 
     def _do(self, action: Callable[[], None], what: str) -> None:
-        def report(done: Future[None]) -> None:
-            error = None if done.cancelled() else done.exception()
-            if error is not None:
-                logger.warning("tracking %s failed, the search goes on: %r", what, error)
+        self._calls.put((action, what))
 
-        self._thread.submit(action).add_done_callback(report)
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            action, what = call
+            try:
+                action()
+            except Exception as error:  # noqa: BLE001 - of any kind: no tracker stops a search
+                logger.warning("tracking %s failed, the search goes on: %r", what, error)
 
 
 def reconcile_tracking(tracker: Tracker, store: SearchStore, numbers: Iterable[int], *, finals: bool = False) -> None:
