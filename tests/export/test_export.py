@@ -121,7 +121,9 @@ def test_a_format_that_gives_other_keypoints_is_not_written(model, crops, tmp_pa
     def write(keypoint_model, calibration, path):
         path.write_text("new")
 
-    wrong = Format("wrong", "wrong.bin", True, write, lambda path: lambda some: np.ones((len(some), 17, 3), np.float32))
+    wrong = Format(
+        "wrong", "wrong.bin", True, write, lambda path, threads: lambda some: np.ones((len(some), 17, 3), np.float32)
+    )
     monkeypatch.setitem(FORMATS, "wrong", wrong)
 
     with pytest.raises(DataError, match=r"wrong: a keypoint differs .* not written"):
@@ -140,7 +142,7 @@ def test_each_file_keeps_the_description_of_its_own_run(model, tmp_path, monkeyp
             f"{name}.bin",
             False,
             lambda keypoint_model, calibration, path: path.write_text("new"),
-            lambda path: lambda some: np.zeros((len(some), 17, 3), np.float32),
+            lambda path, threads: lambda some: np.zeros((len(some), 17, 3), np.float32),
         )
         monkeypatch.setitem(FORMATS, name, stand_in)
 
