@@ -1,7 +1,9 @@
 """What would be measured on an accelerator, on networks of a CPU's size."""
 
+import keras
 import pytest
 from benchmarks.accelerator import AcceleratorBenchmark, Extent
+from benchmarks.training_process import matrix_operations_per_second
 
 from benchmarks import accelerator
 
@@ -79,3 +81,13 @@ def test_a_part_leaves_time_to_those_after_it(project_root, monkeypatch):
     assert missed["sharing"] == [None, no_time]
     assert missed["largest_batch"] == [None, None, no_time, no_time]
     assert missed["around"][-1] is None
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_the_pace_of_matrix_products_is_measured_in_either_precision(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        assert matrix_operations_per_second(8, repeats=1) > 0
+    finally:
+        keras.config.set_dtype_policy(before)
