@@ -13,7 +13,6 @@ from evopose2d.evolution.results.archive import read_search
 from evopose2d.evolution.results.journal import read_study
 from evopose2d.evolution.results.report import write_report
 from evopose2d.evolution.results.winner import winners
-from evopose2d.evolution.tracking.records import gene_params
 
 MODULE = '''
 from evopose2d.evolution.sampler import Objective, Selection
@@ -71,7 +70,7 @@ def test_a_gene_is_searched_stored_drawn_tracked_and_written_as_settings(tmp_pat
     assert population(params) == archive.individuals
     varied = [each for each in archive.individuals if each.genotype.settings["final_kernel"] != 1]
     assert varied
-    assert gene_params(varied[0].genotype)["final_kernel"] == 3
+    assert varied[0].genotype.genes["final_kernel"] == 3
     (found,) = winners(archive, params.model, number=varied[0].number)
     assert found.settings["model.final_kernel"] == 3
     assert "  final_kernel: 3\n" in found.to_yaml()
