@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -142,6 +143,7 @@ def test_pictures_are_collected_on_the_way():
     assert sample.crops[:, 0, 0, 0].tolist() == [0, 3, 6]
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends are fed without tf.data")
 def test_what_the_network_is_fed_has_no_thread_that_tunes_it():
     columns, _ = people(5)
     network = Watched()

@@ -14,7 +14,7 @@ from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.archive import read_search
 from evopose2d.evolution.results.report import write_report
 from evopose2d.evolution.results.winner import winners
-from evopose2d.evolution.tracking.records import run_of_result, varied_genes
+from evopose2d.evolution.tracking.records import RunContext, run_of_result, varied_genes
 from evopose2d.evolution.working.individual import train_individual
 from evopose2d.networks.registry import read_model
 
@@ -79,8 +79,8 @@ def test_individuals_are_read_drawn_tracked_and_written_as_settings(tmp_path):
 
     folder = tmp_path / "run"
     folder.mkdir()
-    run = run_of_result(SearchStore(Path(params.evolve.root)), other, 9, str, folder)
-    assert run.params["block1_expansion"] == 1 and run.params["head_channels"] == built.head_channels
+    run = run_of_result(other, RunContext(SearchStore(Path(params.evolve.root)), 9, str), folder)
+    assert run.params["b1_expansion"] == 1 and run.params["head_channels"] == built.head_channels
     assert yaml.safe_load((folder / "genotype.yaml").read_text())["model"] == other.genotype.model_settings
 
 

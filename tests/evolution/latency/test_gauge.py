@@ -18,7 +18,7 @@ from evopose2d.evolution.results.archive import read_search
 from evopose2d.evolution.results.front import front_rows
 from evopose2d.evolution.results.journal import read_study
 from evopose2d.evolution.results.winner import winners
-from evopose2d.evolution.tracking.records import run_of_result
+from evopose2d.evolution.tracking.records import RunContext, run_of_result
 from evopose2d.export.latency import Latency
 
 FAST = (
@@ -107,7 +107,7 @@ def test_mlflow_is_told(tmp_path):
     result = read_search(Path(params.evolve.root)).results[1]
     folder = tmp_path / "run"
     folder.mkdir()
-    run = run_of_result(SearchStore(Path(params.evolve.root)), result, 9, str, folder)
+    run = run_of_result(result, RunContext(SearchStore(Path(params.evolve.root)), 9, str), folder)
     logged = {each.name: each.value for each in run.measurements}
     assert (logged["latency_ms"], logged["latency_spread_ms"]) == (result.latency, result.latency_spread)
 
