@@ -11,13 +11,15 @@ from evopose2d.evolution.results.finalists import FINAL_REPEATS
 from evopose2d.evolution.results.progress import origin_of
 from evopose2d.evolution.sampler import Role
 from evopose2d.files import file_sha256, write_json, write_text
-from evopose2d.genotype import BLOCK_GENE_NAMES, GENES, Genotype
+from evopose2d.genotype import BLOCKS, GENES, Genotype
+from evopose2d.genotype.encoding import FURTHER_GENES
 from evopose2d.stages.tables import write_csv
 from evopose2d.tracking.search_runs import IndividualRun, Measurement
 from evopose2d.visualization.curves import training_curves
 from evopose2d.visualization.style import save_figure
 
 _LONGEST_TAG = 4000
+_OF_BLOCKS = {f"b{n}_{gene}": (str(n), gene) for n in range(1, BLOCKS + 1) for gene in (*GENES, *FURTHER_GENES)}
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,9 @@ def _mutation_tags(before: Mapping[str, int], after: Mapping[str, int]) -> dict[
     changed = [name for name in after if after[name] != before.get(name)]
     if len(changed) != 1:
         return {}
-    (name,), tags, gene = changed, {}, changed[0]
-    if name in BLOCK_GENE_NAMES:
-        block, place = divmod(BLOCK_GENE_NAMES.index(name), len(GENES))
-        tags, gene = {"mutation_block": str(block + 1)}, GENES[place]
+    name = changed[0]
+    block, gene = _OF_BLOCKS.get(name, ("", name))
+    tags = {"mutation_block": block} if block else {}
     return tags | {"mutation_kind": f"{gene} {'up' if after[name] > before.get(name, 0) else 'down'}"}
 
 
