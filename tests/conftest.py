@@ -1,5 +1,6 @@
 """Fixtures that several test folders share."""
 
+import logging
 import os
 import shutil
 import signal
@@ -14,6 +15,16 @@ settings.register_profile("evopose2d", deadline=None)
 settings.load_profile("evopose2d")
 
 _ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def log_levels():
+    """Commands that run within a test set levels of the process; the next test is to hear everything again."""
+    loggers = [logging.getLogger(name) for name in ("evopose2d", "evopose2d.evolution")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

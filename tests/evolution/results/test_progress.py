@@ -88,14 +88,13 @@ def test_where_there_is_no_terminal_a_line_comes_every_half_minute(individuals, 
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     status = Status(individuals, {4: 12.0}, total=9, elapsed=95.0, remaining=400.0)
-    with caplog.at_level(logging.INFO, "evopose2d"), live_table(Console(file=io.StringIO())) as show:
+    with caplog.at_level(logging.INFO, progress.__name__), live_table(Console(file=io.StringIO())) as show:
         for _ in range(70):
             now[0] += 1
             show(status)
         show(replace(status, running={}))
     line = "4 of 9 individuals done; 95 s so far, about 7 min left, training 4 (12 s)"
-    # A thread that an earlier test left may have something to say as well.
-    assert [each.getMessage() for each in caplog.records if each.name == progress.__name__] == [line, line]
+    assert caplog.messages == [line, line]
 
 
 def test_the_time_left_counts_generations_one_after_the_other(params, individuals):
