@@ -6,10 +6,10 @@ from typing import Any
 
 from evopose2d.errors import DataError
 from evopose2d.evolution.individuals.spec import IndividualSpec
-from evopose2d.evolution.working.engine import Engine, Lost, MachineState, ParentWeights, Trained
+from evopose2d.evolution.working.engine import Engine, Lost, ParentWeights, Trained, WrappedEngine
 
 
-class DataGuard:
+class DataGuard(WrappedEngine):
     """An engine that trains no individual on other data, and gives none that was trained while they changed.
 
     Args:
@@ -20,25 +20,11 @@ class DataGuard:
     """
 
     def __init__(self, engine: Engine, files: Iterable[Path], identity: Callable[[], Mapping[str, Any]]) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._files = tuple(files)
         self._identity = identity
         self._known = dict(identity())
         self._seen = self._look()
-
-    @property
-    def slots(self) -> int:
-        """As the engine's."""
-        return self._engine.slots
-
-    @property
-    def machines(self) -> list[MachineState]:
-        """As the engine's."""
-        return self._engine.machines
-
-    def give_up(self, number: int, error: str) -> None:
-        """As the engine's."""
-        self._engine.give_up(number, error)
 
     def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
         """Start to train an individual.
@@ -47,7 +33,7 @@ class DataGuard:
             DataError: the data are not those of the search any more.
         """
         self._check()
-        self._engine.submit(spec, parent)
+        super().submit(spec, parent)
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
         """As the engine's; what was trained counts as lost where the data have changed."""

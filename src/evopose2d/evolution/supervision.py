@@ -15,7 +15,7 @@ from evopose2d.errors import Interrupted, TimeLimit
 from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.results.progress import Status, duration
 from evopose2d.evolution.results.status_file import RecentFailure, RunningIndividual, StatusFile, Usage, iso_now
-from evopose2d.evolution.working.engine import Engine, Lost, MachineState, ParentWeights, Trained
+from evopose2d.evolution.working.engine import Engine, Lost, ParentWeights, Trained, WrappedEngine
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Expectation:
         return max(self._seconds_per_epoch) * epochs if self._seconds_per_epoch else None
 
 
-class SupervisedEngine:
+class SupervisedEngine(WrappedEngine):
     """Trains through another engine and watches it.
 
     Args:
@@ -62,7 +62,7 @@ class SupervisedEngine:
     def __init__(
         self, engine: Engine, evolve: EvolveConfig, file: StatusFile, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._evolve = evolve
         self._file = file
         self._clock = clock
@@ -80,18 +80,9 @@ class SupervisedEngine:
         expected = self._expected.seconds(self._evolve.child_epochs) or 0.0
         return 0 if self._clock() + expected > self._deadline else slots
 
-    @property
-    def machines(self) -> list[MachineState]:
-        """As the engine's."""
-        return self._engine.machines
-
-    def give_up(self, number: int, error: str) -> None:
-        """As the engine's."""
-        self._engine.give_up(number, error)
-
     def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
         """As the engine's."""
-        self._engine.submit(spec, parent)
+        super().submit(spec, parent)
         self._begun[spec.number] = _Begun(spec, self._clock(), iso_now())
 
     def wait(self, timeout: float) -> list[Trained | Lost]:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from evopose2d.evolution.individuals.spec import IndividualSpec
 from evopose2d.evolution.latency.gauge import Gauge
-from evopose2d.evolution.working.engine import Engine, Lost, MachineState, ParentWeights, Trained
+from evopose2d.evolution.working.engine import Engine, Lost, ParentWeights, Trained, WrappedEngine
 
 
-class MeasuringEngine:
+class MeasuringEngine(WrappedEngine):
     """Trains through another engine, and measures each network meanwhile; a result is given when both are done.
 
     Args:
@@ -16,19 +16,9 @@ class MeasuringEngine:
     """
 
     def __init__(self, engine: Engine, gauge: Gauge) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._gauge = gauge
         self._trained: dict[int, Trained] = {}
-
-    @property
-    def slots(self) -> int:
-        """As the engine's."""
-        return self._engine.slots
-
-    @property
-    def machines(self) -> list[MachineState]:
-        """As the engine's."""
-        return self._engine.machines
 
     def give_up(self, number: int, error: str) -> None:
         """As the engine's; one that is trained already waits for its latency alone, and is kept."""
@@ -37,7 +27,7 @@ class MeasuringEngine:
 
     def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
         """As the engine's."""
-        self._engine.submit(spec, parent)
+        super().submit(spec, parent)
         self._gauge.ask(spec.genotype)
 
     def wait(self, timeout: float) -> list[Trained | Lost]:

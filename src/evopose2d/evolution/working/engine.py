@@ -120,3 +120,32 @@ class ParentWeights:
 
     number: int
     path: Path
+
+
+class WrappedEngine:
+    """What engines that train through another one have in common: all but ``wait`` is the other's, unless overridden.
+
+    Args:
+        engine: trains.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def slots(self) -> int:
+        """As the engine's."""
+        return self._engine.slots
+
+    @property
+    def machines(self) -> list[MachineState]:
+        """As the engine's."""
+        return self._engine.machines
+
+    def give_up(self, number: int, error: str) -> None:
+        """As the engine's."""
+        self._engine.give_up(number, error)
+
+    def submit(self, spec: IndividualSpec, parent: ParentWeights | None) -> None:
+        """As the engine's."""
+        self._engine.submit(spec, parent)
