@@ -31,7 +31,7 @@ def refine(
     params: ParamsFile = PARAMS_FILE,
     as_json: AsJson = False,
 ) -> None:
-    """Make the poses of a results file better, by a network that was trained to refine poses (posefix).
+    """Refine the poses of a results file by a network that was trained for it (posefix).
 
     The AP before and after is measured where the images are labelled.
     """

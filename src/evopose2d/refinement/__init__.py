@@ -1,1 +1,1 @@
-"""Poses of any method made better by a network that was trained to refine them."""
+"""Poses of any method refined by a network that was trained for it."""

@@ -22,13 +22,13 @@ Posed = tuple[Image, NDArray[np.float64], NDArray[np.float64]]
 
 
 class PoseRefiner:
-    """A trained network that makes poses better.
+    """A trained network that refines poses.
 
     .. code-block:: python
 
         from evopose2d import PoseRefiner
         refiner = PoseRefiner("models/posefix")
-        better = refiner(image, keypoints)
+        refined = refiner(image, keypoints)
 
     Args:
         model: folder of a trained network of an architecture that refines poses, or the network itself.
@@ -106,7 +106,7 @@ class PoseRefiner:
         return np.concatenate([positions, given[..., 2:]], axis=-1).astype(np.float32)
 
     def positions(self, pictures: Iterable[Posed], people: int, *, progress: bool = False) -> NDArray[np.float32]:
-        """Return better positions (N, K, 2) in image pixels of the people of pictures, one after the other.
+        """Return refined positions (N, K, 2) in image pixels of the people of pictures, one after the other.
 
         Args:
             pictures: each with the poses and the boxes of its people.
