@@ -5,10 +5,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from tests.data.samples import val_people
 
 from evopose2d.config.schema import AugmentationConfig
 from evopose2d.data import cache as cache_module
-from evopose2d.data import coco
 from evopose2d.data.arrays import aligned, in_file
 from evopose2d.data.augmentation import draw, drawn_augmentation, flip_only
 from evopose2d.data.cache import CropCache
@@ -41,9 +41,7 @@ def eleven(request, make_split, tmp_path, five_schema, records_config):
     for path in sorted((root / "val2017").iterdir()):
         coarse = rng.integers(0, 256, (20, 30, 3), np.uint8)
         cv2.imwrite(str(path), cv2.resize(coarse, (120, 80), interpolation=cv2.INTER_CUBIC))
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
-    )
+    people = val_people(root)
     boxes = rng.uniform((0, 0, 10, 10), (60, 30, 60, 50), (11, 4)).astype(np.float32)
     people = [replace(person, box=box) for person, box in zip(people, boxes, strict=True)]
     return write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from tests.data.samples import FULL, val_people
 
-from evopose2d.config.schema import AugmentationConfig, CropsConfig, SyntheticConfig
-from evopose2d.data import coco, records, writing
+from evopose2d.config.schema import CropsConfig, SyntheticConfig
+from evopose2d.data import records, writing
 from evopose2d.data.cache import CropCache
 from evopose2d.data.crop_region import LOSSLESS
 from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset
@@ -17,14 +18,6 @@ from evopose2d.data.synthetic.dataset import write_synthetic_dataset
 from evopose2d.errors import ConfigError, DataError
 
 SHAPE = (64, 64)
-FULL = AugmentationConfig(
-    flip_probability=0.5,
-    scale=0.3,
-    rotation=40.0,
-    rotation_probability=0.6,
-    half_body_probability=0.3,
-    half_body_keypoints=3,
-)
 FLIPS = replace(FULL, scale=0.0, rotation_probability=0.0, half_body_probability=0.0)
 COVERED = CropsConfig(input_shape=[64, 64], scale=0.3, rotation=40.0, half_body=True, quality=90)
 
@@ -38,9 +31,7 @@ def write(make_split, tmp_path, five_schema, records_config):
     for path in sorted((root / "val2017").iterdir()):
         coarse = rng.integers(40, 216, (12, 18, 3), np.uint8)
         cv2.imwrite(str(path), cv2.resize(coarse, (480, 320), interpolation=cv2.INTER_CUBIC))
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
-    )
+    people = val_people(root)
     moved = []
     for person in people:
         box = rng.uniform((0, 0, 20, 20), (250, 150, 220, 170)).astype(np.float32)

@@ -12,22 +12,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from tests.data.samples import FULL, val_people
 
-from evopose2d.config.schema import AugmentationConfig
-from evopose2d.data import coco
 from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset
 from evopose2d.data.writing import write_records
 from evopose2d.errors import DataError
 
 SHAPE = (32, 32)
-FULL = AugmentationConfig(
-    flip_probability=0.5,
-    scale=0.3,
-    rotation=40.0,
-    rotation_probability=0.6,
-    half_body_probability=0.3,
-    half_body_keypoints=3,
-)
 
 
 @pytest.fixture
@@ -35,9 +26,7 @@ def many(make_split, tmp_path, five_schema, records_config):
     """Records of 90 people, three in an image."""
     make_split("val", 90, people_per_image=3)
     root = tmp_path / "coco"
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
-    )
+    people = val_people(root)
     people = [replace(person, box=person.box + np.float32([index % 3, 0, 0, 0])) for index, person in enumerate(people)]
     return write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
 

@@ -5,8 +5,9 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from tests.data.samples import FULL, val_people
 
-from evopose2d.config.schema import AugmentationConfig, RecordsConfig
+from evopose2d.config.schema import RecordsConfig
 from evopose2d.data import coco, geometry
 from evopose2d.data.images import ImageDecoder
 from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset, steps_per_epoch
@@ -15,14 +16,6 @@ from evopose2d.feeding import feed
 from evopose2d.keypoints import COCO_PERSON
 
 SHAPE = (32, 32)
-FULL = AugmentationConfig(
-    flip_probability=0.5,
-    scale=0.3,
-    rotation=40.0,
-    rotation_probability=0.6,
-    half_body_probability=0.3,
-    half_body_keypoints=3,
-)
 
 
 @pytest.fixture
@@ -30,9 +23,7 @@ def ten(make_split, tmp_path, five_schema, records_config):
     """Records of ten people, each in an image of another grey level."""
     make_split("val", 10)
     root = tmp_path / "coco"
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
-    )
+    people = val_people(root)
     return write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
 
 
@@ -134,9 +125,7 @@ def test_evaluation_gives_everybody_in_order_and_repeats_the_last_alone(ten, bat
 
 def test_keypoints_outside_the_crop_are_masked(ten, make_split, tmp_path, records_config, five_schema):
     root = tmp_path / "coco"
-    person = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
-    )[0]
+    person = val_people(root)[0]
     keypoints = np.array([[60, 25, 2], [2, 40, 2], [118, 40, 1], [0, 0, 0], [65, 79, 2]], np.float32)
     moved = replace(person, keypoints=keypoints)
     info = write_records([moved], root / "val2017", tmp_path / "one", records_config(), five_schema)
@@ -149,9 +138,7 @@ def crowded(make_split, tmp_path, five_schema, records_config):
     """Records of 24 people in eight images; they are told apart by the images' grey levels and their boxes."""
     make_split("val", 24, people_per_image=3)
     root = tmp_path / "coco"
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
-    )
+    people = val_people(root)
     people = [replace(person, box=person.box + np.float32([index % 3, 0, 0, 0])) for index, person in enumerate(people)]
     return write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
 
@@ -203,9 +190,7 @@ def test_crops_are_those_of_the_whole_decoded_image(make_split, tmp_path, record
     root = tmp_path / "coco"
     path = root / f"val2017/000{suffix}"
     path.write_bytes(noisy_image(suffix))
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
-    )
+    people = val_people(root)
     boxes = [(44, 20, 31, 39), (0, 0, 119, 79), (90, 50, 29, 29), (3, 3, 5, 9)]
     people = [replace(people[0], box=np.array(box, np.float32)) for box in boxes]
     info = write_records(people, root / "val2017", tmp_path / "crops", records_config(), five_schema)

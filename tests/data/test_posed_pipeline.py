@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.data.samples import val_people
 
 from evopose2d.config.schema import AugmentationConfig, CropsConfig
-from evopose2d.data import coco
 from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset
 from evopose2d.data.writing import write_records
 from evopose2d.errors import ConfigError
@@ -20,9 +20,7 @@ def many(make_split, tmp_path, five_schema, records_config):
     """Records of 90 people, three in an image."""
     make_split("val", 90, people_per_image=3)
     root = tmp_path / "coco"
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=True
-    )
+    people = val_people(root)
     return write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tests.data.samples import val_people
 
 from evopose2d.config.schema import CropsConfig
 from evopose2d.data import coco, records, writing
@@ -27,9 +28,7 @@ def val(make_split, tmp_path, five_schema, records_config):
     """Ten people of ten images, and a function that writes them."""
     make_split("val", 10)
     root = tmp_path / "coco"
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=False
-    )
+    people = val_people(root, labelled_only=False)
 
     def write(folder="records/val", **settings):
         config = records_config(**settings)
@@ -217,9 +216,7 @@ def shared(make_split, tmp_path, five_schema, records_config):
     """Twelve people, three in each of four images, and a function that writes some of them."""
     make_split("val", 12, people_per_image=3)
     root = tmp_path / "coco"
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=False
-    )
+    people = val_people(root, labelled_only=False)
 
     def write(order, **settings):
         chosen = [people[index] for index in order]
@@ -261,9 +258,7 @@ def test_crops_have_a_record_for_each_person(shared, five_schema):
 def test_png_images_are_kept_as_they_are(make_split, tmp_path, five_schema, records_config):
     make_split("val", 2, suffix=".png")
     root = tmp_path / "coco"
-    people = coco.annotated_people(
-        coco.read_coco(root / "annotations/person_keypoints_val2017.json"), labelled_only=False
-    )
+    people = val_people(root, labelled_only=False)
     info = writing.write_records(people, root / "val2017", tmp_path / "val", records_config(), five_schema)
     assert read_records(info)[0].image == (root / "val2017/000.png").read_bytes()
 
