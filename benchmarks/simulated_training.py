@@ -6,7 +6,6 @@ from evopose2d.config.schema import Params
 from evopose2d.evolution.individuals.configuration import network_size
 from evopose2d.evolution.individuals.early_stopping import exceeds
 from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
-from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
 from evopose2d.training.result import EpochResult
 
@@ -53,29 +52,8 @@ class SimulatedTraining:
             epochs = (*epochs, EpochResult(number, 1.1 * loss, loss, ap, 1e-4, 100.0, pace))
             if exceeds(epochs, size.parameters, spec.limits, evolve):
                 break
-        losses = [epoch.val_loss for epoch in epochs]
-        self._last_loss[spec.number] = losses[-1]
-        return IndividualResult(
-            number=spec.number,
-            generation=spec.generation,
-            parent=spec.parent,
-            mutation=spec.mutation,
-            genotype=spec.genotype,
-            seed=spec.seed,
-            epochs=epochs,
-            fitness=fitness(
-                losses,
-                size.parameters,
-                target_parameters=evolve.target_parameters,
-                exponent=evolve.size_exponent,
-            ),
-            parameters=size.parameters,
-            multiply_adds=size.multiply_adds,
-            seconds=pace * len(epochs),
-            host="simulated",
-            stopped=len(epochs) < spec.epochs,
-            role=spec.role,
-        )
+        self._last_loss[spec.number] = epochs[-1].val_loss
+        return IndividualResult.of(spec, epochs, size, evolve, seconds=pace * len(epochs), host="simulated")
 
     def _curve(self, spec: IndividualSpec, rng: np.random.Generator) -> list[float]:
         floor = self._floor(spec.genotype)

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from evopose2d.config.schema import EvolveConfig
-from evopose2d.evolution.individuals.spec import IndividualResult
+from evopose2d.evolution.individuals.spec import IndividualResult, search_fitness
 from evopose2d.evolution.sampler import Individual, Role
-from evopose2d.fitness import fitness
 from evopose2d.training.result import EpochResult
 
 _LEAST_CURVES = 4  # fewer say nothing of what is usual
@@ -84,15 +83,7 @@ class CurveStopping:
 def fitness_so_far(result: IndividualResult, evolve: EvolveConfig) -> tuple[float, ...]:
     """Return the fitness that an individual would have had after each of its epochs."""
     losses = [epoch.val_loss for epoch in result.epochs]
-    return tuple(
-        fitness(
-            losses[:count],
-            result.parameters,
-            target_parameters=evolve.target_parameters,
-            exponent=evolve.size_exponent,
-        )
-        for count in range(1, len(losses) + 1)
-    )
+    return tuple(search_fitness(losses[:count], result.parameters, evolve) for count in range(1, len(losses) + 1))
 
 
 def exceeds(epochs: Sequence[EpochResult], parameters: int, limits: Sequence[float], evolve: EvolveConfig) -> bool:
@@ -106,10 +97,5 @@ def exceeds(epochs: Sequence[EpochResult], parameters: int, limits: Sequence[flo
     """
     if not epochs or len(epochs) > len(limits):
         return False
-    so_far = fitness(
-        [epoch.val_loss for epoch in epochs],
-        parameters,
-        target_parameters=evolve.target_parameters,
-        exponent=evolve.size_exponent,
-    )
+    so_far = search_fitness([epoch.val_loss for epoch in epochs], parameters, evolve)
     return so_far > limits[len(epochs) - 1]

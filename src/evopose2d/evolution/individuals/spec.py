@@ -1,11 +1,14 @@
 """What an individual is trained from, and what comes back: plain data, as it travels and as it lies on disk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from evopose2d.config.schema import EvolveConfig
 from evopose2d.evolution.sampler import Role
+from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
+from evopose2d.networks.size import NetworkSize
 from evopose2d.training.result import EpochResult
 
 
@@ -78,6 +81,44 @@ class IndividualResult:
     latency: float | None = None
     latency_spread: float | None = None
 
+    @classmethod
+    def of(
+        cls,
+        spec: IndividualSpec,
+        epochs: tuple[EpochResult, ...],
+        size: NetworkSize,
+        evolve: EvolveConfig,
+        *,
+        seconds: float,
+        host: str,
+    ) -> Self:
+        """Return what a spec's training has come to.
+
+        Args:
+            spec: of the individual.
+            epochs: all that were trained, at least one.
+            size: of its network.
+            evolve: section ``evolve``, which says how the loss is weighed against the size.
+            seconds: that it took.
+            host: machine that trained it.
+        """
+        return cls(
+            number=spec.number,
+            generation=spec.generation,
+            parent=spec.parent,
+            mutation=spec.mutation,
+            genotype=spec.genotype,
+            seed=spec.seed,
+            epochs=epochs,
+            fitness=search_fitness([epoch.val_loss for epoch in epochs], size.parameters, evolve),
+            parameters=size.parameters,
+            multiply_adds=size.multiply_adds,
+            seconds=seconds,
+            host=host,
+            stopped=len(epochs) < spec.epochs,
+            role=spec.role,
+        )
+
     @property
     def best(self) -> EpochResult:
         """The epoch of the least val loss, the earliest of equals: its weights are the ones kept."""
@@ -126,6 +167,11 @@ class IndividualResult:
         if not values["epochs"]:
             raise ValueError("epochs: got none, must be at least one")
         return cls(**values)
+
+
+def search_fitness(val_losses: Sequence[float], parameters: int, evolve: EvolveConfig) -> float:
+    """Weigh a network's least val loss against its size, as section ``evolve`` says."""
+    return fitness(val_losses, parameters, target_parameters=evolve.target_parameters, exponent=evolve.size_exponent)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from evopose2d.evolution.individuals.initial_weights import is_imagenet
 from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.working.worker import crops_of_process, functions_of_process
-from evopose2d.fitness import fitness
 from evopose2d.importing import import_large
 from evopose2d.training.result import TrainingResult
 
@@ -145,24 +144,4 @@ def _result(
     spec: IndividualSpec, params: Params, keypoints: int, result: TrainingResult, seconds: float
 ) -> IndividualResult:
     size = network_size(params.model, spec.genotype, keypoints)
-    return IndividualResult(
-        number=spec.number,
-        generation=spec.generation,
-        parent=spec.parent,
-        mutation=spec.mutation,
-        genotype=spec.genotype,
-        seed=spec.seed,
-        epochs=result.epochs,
-        fitness=fitness(
-            [epoch.val_loss for epoch in result.epochs],
-            size.parameters,
-            target_parameters=params.evolve.target_parameters,
-            exponent=params.evolve.size_exponent,
-        ),
-        parameters=size.parameters,
-        multiply_adds=size.multiply_adds,
-        seconds=seconds,
-        host=socket.gethostname(),
-        stopped=len(result.epochs) < spec.epochs,
-        role=spec.role,
-    )
+    return IndividualResult.of(spec, result.epochs, size, params.evolve, seconds=seconds, host=socket.gethostname())
