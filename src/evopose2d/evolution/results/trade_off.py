@@ -7,28 +7,24 @@ from statistics import fmean
 from typing import Self
 
 from evopose2d.evolution.individuals.spec import IndividualResult
-from evopose2d.evolution.results.verdict import Standing, chance_lead, group_by_network
+from evopose2d.evolution.results.verdict import Outcome, Standing, chance_lead, group_by_network
 from evopose2d.evolution.sampler import Objective
 from evopose2d.fitness import pareto_order
 
 
 @dataclass(frozen=True)
-class TradeOff:
+class TradeOff(Outcome):
     """The outcome of the finals where no single number says who is better.
 
-    A network is better than the ancestor if it is ahead in one objective by more than chance explains, and behind in
-    none by more than that.
+    Networks that are better than the ancestor come first, then all go by front. A network is better than the ancestor
+    if it is ahead in one objective by more than chance explains, and behind in none by more than that.
 
     Attributes:
-        standings: the networks: those that are better than the ancestor first, then by front.
-        ancestor: number of the search's ancestor, which is one of them.
         objectives: of the search.
         noise: by objective, a lead over the ancestor that chance alone exceeds in one of twenty searches, whatever
             the network and the objective; None where nothing says so, as with one training each.
     """
 
-    standings: tuple[Standing, ...]
-    ancestor: int
     objectives: tuple[Objective, ...]
     noise: Mapping[str, float | None]
 
@@ -56,16 +52,6 @@ class TradeOff:
         ordered = [standings[index] for index in pareto_order(points)]
         found = cls(tuple(ordered), ancestor, objectives, noise)
         return cls(tuple(sorted(ordered, key=lambda each: not found.is_better(each))), ancestor, objectives, noise)
-
-    @property
-    def winner(self) -> Standing:
-        """The first network."""
-        return self.standings[0]
-
-    @property
-    def baseline(self) -> Standing:
-        """The ancestor."""
-        return next(each for each in self.standings if each.individual == self.ancestor)
 
     @property
     def found(self) -> bool:

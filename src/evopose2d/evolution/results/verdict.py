@@ -72,19 +72,38 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The outcome of the finals.
+class Outcome:
+    """The networks of the finals in order.
 
     Attributes:
         standings: the networks, best first.
         ancestor: number of the search's ancestor, which is one of them.
+    """
+
+    standings: tuple[Standing, ...]
+    ancestor: int
+
+    @property
+    def winner(self) -> Standing:
+        """The first network."""
+        return self.standings[0]
+
+    @property
+    def baseline(self) -> Standing:
+        """The ancestor."""
+        return next(each for each in self.standings if each.individual == self.ancestor)
+
+
+@dataclass(frozen=True)
+class Verdict(Outcome):
+    """The outcome of the finals.
+
+    Attributes:
         by_ap: whether the greatest AP is best, instead of the least fitness.
         noise: a lead over the ancestor that chance alone exceeds in one of twenty searches; None where nothing says
             so, as with one training each.
     """
 
-    standings: tuple[Standing, ...]
-    ancestor: int
     by_ap: bool
     noise: float | None
 
@@ -107,16 +126,6 @@ class Verdict:
         # Of equals the ancestor is better, then the older.
         standings.sort(key=lambda each: (_value(each, by_ap=by_ap), each.individual))
         return cls(tuple(standings), ancestor, by_ap, chance_lead(groups, _ap_reversed if by_ap else _fitness))
-
-    @property
-    def winner(self) -> Standing:
-        """The best network."""
-        return self.standings[0]
-
-    @property
-    def baseline(self) -> Standing:
-        """The ancestor."""
-        return next(each for each in self.standings if each.individual == self.ancestor)
 
     @property
     def lead(self) -> float:
