@@ -92,15 +92,10 @@ def best(
 ) -> None:
     """Print the best individual's genotype as settings, or write it into the settings file."""
     settings = load_settings(params, overrides, more)
-    if number is not None and count != 1:
-        raise ConfigError(f"--count: got {count}, must be 1 with --number, which names one individual")
     limited = {"latency": max_latency, "parameters": max_parameters, "multiply_adds": max_multiply_adds}
     limits = {name: most for name, most in limited.items() if most is not None}
-    if limits and number is not None:
-        raise ConfigError(f"--number: got {number}, must be left out with limits, which choose for themselves")
-    if (write or model or register) and count != 1:
-        option = "--write" if write else "--model" if model else "--register"
-        raise ConfigError(f"--count: got {count}, must be 1 with {option}; name one with --number")
+    options = {"--write": write, "--model": model, "--register": register}
+    _check_choice(number, count, limits, next((name for name, given in options.items() if given), None))
     from evopose2d.config.editing import set_values
     from evopose2d.evolution.results.archive import read_search
     from evopose2d.evolution.results.winner import winners
@@ -125,6 +120,16 @@ def best(
         logger.info("%s holds these settings now; `dvc repro` trains the network in full", params)
     if model:
         logger.info("%s holds its network now; `evopose2d predict --model %s` tries it", model, model)
+
+
+def _check_choice(number: int | None, count: int, limits: Mapping[str, float], used_for: str | None) -> None:
+    """Refuse options of ``best`` that do not go together; ``used_for`` is one that takes a single individual."""
+    if number is not None and count != 1:
+        raise ConfigError(f"--count: got {count}, must be 1 with --number, which names one individual")
+    if limits and number is not None:
+        raise ConfigError(f"--number: got {number}, must be left out with limits, which choose for themselves")
+    if used_for is not None and count != 1:
+        raise ConfigError(f"--count: got {count}, must be 1 with {used_for}; name one with --number")
 
 
 def _save_network(params: Params, archive: "SearchArchive", result: "IndividualResult", folder: Path) -> None:

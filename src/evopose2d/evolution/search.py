@@ -76,17 +76,12 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(driver_lock(files.lock_path))
         tracking = stack.enter_context(BackgroundTracking(tracker, files))
-        if params.evolve.latency.source != "none":  # which sets processors apart before workers start
-            measured = stack.enter_context(latencies(params, records["train"].schema))
-        workers: Engine = stack.enter_context(engine(params))
-        if params.evolve.latency.source != "none":
-            workers = MeasuringEngine(workers, measured)
+        trainer = _opened(stack, params, engine, partial(latencies, params, records["train"].schema))
         stop = stack.enter_context(stop_on_signals())
-        workers = DataGuard(workers, data_files(params).values(), partial(data_identity, params, records))
+        workers = DataGuard(trainer, data_files(params).values(), partial(data_identity, params, records))
         if not files.identity_path.exists():
-            _ = (
-                workers.slots
-            )  # where nothing can ever train, no search is begun that other settings could not go on with
+            # Where nothing can ever train, no search is begun that other settings could not go on with.
+            _ = workers.slots
         watched = stack.enter_context(supervised(workers, params.evolve, files.root))
         initial = find_initial_weights(params)
         check_identity(files.identity_path, search_identity(params, records, initial))
@@ -102,6 +97,19 @@ def run(
         individuals = Driver(params, study, sampler, session).run()
         Finals(params, individuals, session).run()
     return best_rows(params, individuals.values(), keypoints)
+
+
+def _opened(
+    stack: ExitStack,
+    params: Params,
+    engine: Callable[[Params], AbstractContextManager[Engine]],
+    gauge: Callable[[], AbstractContextManager[Gauge]],
+) -> Engine:
+    """Open what trains individuals, and what measures their networks where that is wanted."""
+    if params.evolve.latency.source == "none":
+        return stack.enter_context(engine(params))
+    measured = stack.enter_context(gauge())  # sets processors apart before workers start
+    return MeasuringEngine(stack.enter_context(engine(params)), measured)
 
 
 def best_rows(
