@@ -1,5 +1,8 @@
 """Keypoint schemas from COCO categories."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 
 from evopose2d.errors import ConfigError, DataError
@@ -35,6 +38,16 @@ def test_given_pairs_sigmas_and_upper_body_are_taken():
     assert schema.upper_body == (3,)
 
 
+def test_a_categorys_own_pairs_are_taken_unless_settings_name_others():
+    category = _FIVE | {"flip_pairs": [["nose", "left paw"]]}
+    schema = schema_from_category(category)
+    assert schema.flip_permutation == (3, 1, 2, 0, 4)
+    assert schema_from_category(schema.category).flip_permutation == schema.flip_permutation
+    assert schema_from_category(category, [["ear_L", "ear_R"]]).flip_permutation == (0, 2, 1, 3, 4)
+    assert schema_from_category(category, []).flip_permutation == (0, 1, 2, 3, 4)
+    assert schema_from_category(_FIVE | {"flip_pairs": []}).flip_permutation == (0, 1, 2, 3, 4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -57,11 +70,11 @@ def test_category_that_makes_no_sense(category: dict):
         schema_from_category(category)
 
 
-def test_json_round_trip():
-    import json
-    from dataclasses import asdict
-
-    assert KeypointSchema.from_json(json.loads(json.dumps(asdict(COCO_PERSON)))) == COCO_PERSON
+@pytest.mark.parametrize(
+    "schema", [COCO_PERSON, schema_from_category(_FIVE | {"id": 7, "flip_pairs": [["nose", "left paw"]]})]
+)
+def test_json_round_trip(schema: KeypointSchema):
+    assert KeypointSchema.from_json(json.loads(json.dumps(asdict(schema)))) == schema
 
 
 @pytest.mark.parametrize(

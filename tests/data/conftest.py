@@ -88,7 +88,7 @@ def draw_split(root: Path, split: str, people: int, suffix: str = ".jpg", people
     category = {
         "id": 1,
         "name": "figure",
-        "keypoints": FIVE_NAMES,
+        "keypoints": list(FIVE_NAMES),
         "skeleton": [[1, 2], [1, 3], [1, 4], [1, 5]],
     }
     content = {"images": images, "annotations": annotations, "categories": [category]}

@@ -6,6 +6,7 @@ import pytest
 
 from evopose2d.data.shards import RecordsInfo, read_info, remove_records, shard_path, write_info
 from evopose2d.errors import ConfigError, DataError
+from evopose2d.keypoints import schema_from_category
 
 
 @pytest.fixture
@@ -92,3 +93,14 @@ def test_settings_of_keypoints_are_those_of_the_records(info, dataset_config, ke
     info.check_keypoints(replace(agreeing, sigmas=[0.05] * 5))
     with pytest.raises(ConfigError, match=rf"dataset\.{key}: got "):
         info.check_keypoints(replace(agreeing, **{key: value}))
+
+
+def test_pairs_that_the_dataset_itself_names_are_those_of_the_records(written, dataset_config):
+    category = written.schema.category | {"id": 3, "flip_pairs": [["head", "left_foot"]]}
+    held = replace(written, schema=schema_from_category(category))
+    write_info(held)
+    read = read_info(held.folder)
+    assert read.schema == held.schema
+    read.check_keypoints(dataset_config(Path("coco")))
+    with pytest.raises(ConfigError, match=r"dataset\.flip_pairs: got \[\]"):
+        read.check_keypoints(replace(dataset_config(Path("coco")), flip_pairs=[]))

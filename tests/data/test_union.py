@@ -33,6 +33,20 @@ def test_all_categories_are_one_with_the_union_of_keypoints():
     assert "annotations of other categories are not used" in read.findings.notes  # the tree
 
 
+def test_mirror_pairs_of_all_categories_are_the_unions():
+    content = _content()
+    content["categories"][0] = _HORSE | {"keypoints": ["nose", "left_ear", "right_ear"]}
+    content["categories"][1] = _BIRD | {"flip_pairs": [["beak", "Left Ear"]], "keypoints": ["beak", "Left Ear", "tail"]}
+    content["annotations"] = content["annotations"][:1]
+
+    read = parse_coco(content, Path("a.json"), category="all")
+    assert "flip_pairs" not in read.category  # left_ear stands in two pairs
+    assert any(note.startswith("flip_pairs must be pairs of keypoint names, each once") for note in read.findings.notes)
+    content["categories"][1]["flip_pairs"] = [["beak", "tail"]]
+    read = parse_coco(content, Path("a.json"), category="all")
+    assert read.category["flip_pairs"] == [["left_ear", "right_ear"], ["beak", "tail"]]
+
+
 def test_one_category_is_taken_as_it_is():
     content = _content()
     content["categories"] = [_BIRD]

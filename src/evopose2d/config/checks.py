@@ -55,9 +55,7 @@ def check_dataset(dataset: DatasetConfig, train: TrainConfig, keypoints: Keypoin
     Raises:
         ConfigError: a key names no keypoint, or half-body crops are asked for where no upper body is known.
     """
-    schema = schema_from_category(
-        {"keypoints": keypoints.names}, dataset.flip_pairs, dataset.sigmas, dataset.upper_body
-    )
+    schema = schema_from_category(keypoints.category, dataset.flip_pairs, dataset.sigmas, dataset.upper_body)
     if train.augmentation.half_body_probability > 0 and not schema.upper_body:
         raise ConfigError(
             "train.augmentation.half_body_probability: must be 0 unless dataset.upper_body names keypoints"

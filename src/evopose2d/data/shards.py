@@ -55,9 +55,7 @@ class RecordsInfo:
         Raises:
             ConfigError: one line with the key, and how to have it obeyed.
         """
-        schema = schema_from_category(
-            {"keypoints": self.schema.names}, dataset.flip_pairs, dataset.sigmas, dataset.upper_body
-        )
+        schema = schema_from_category(self.schema.category, dataset.flip_pairs, dataset.sigmas, dataset.upper_body)
         settings = {
             "flip_pairs": schema.flip_permutation == self.schema.flip_permutation,
             "sigmas": schema.sigmas == self.schema.sigmas,
@@ -106,7 +104,7 @@ def read_info(folder: Path) -> RecordsInfo:
         content = json.loads(path.read_text(encoding="utf-8"))
         counts = {name: int(content[name]) for name in ("people", "images", "skipped", "shards")}
         crops = CropsConfig(**content["crops"]) if "crops" in content else None
-        info = RecordsInfo(folder=folder, schema=_schema(content["keypoints"]), crops=crops, **counts)
+        info = RecordsInfo(folder=folder, schema=KeypointSchema.from_json(content["keypoints"]), crops=crops, **counts)
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: not found, the records are missing or incomplete; write them with write-tfrecords"
@@ -129,16 +127,6 @@ def remove_records(folder: Path) -> None:
     for path in folder.glob("*"):
         if written_here.fullmatch(path.name):
             path.unlink()
-
-
-def _schema(content: dict[str, list]) -> KeypointSchema:
-    return KeypointSchema(
-        names=tuple(content["names"]),
-        skeleton=tuple((int(a), int(b)) for a, b in content["skeleton"]),
-        flip_permutation=tuple(content["flip_permutation"]),
-        sigmas=tuple(content["sigmas"]),
-        upper_body=tuple(content["upper_body"]),
-    )
 
 
 def _shown(value: object) -> object:

@@ -16,6 +16,7 @@ from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig
 from evopose2d.data import coco
 from evopose2d.data.coco import CocoFile, ImageEntry, Person
 from evopose2d.data.coco.detections import of_category
+from evopose2d.data.coco.mirroring import tell_mirror_pairs
 from evopose2d.data.crop_region import LOSSLESS
 from evopose2d.data.download.layout import OFFICIAL, TEST_DEV, TRAIN, VAL
 from evopose2d.data.image_files import for_records
@@ -26,7 +27,6 @@ from evopose2d.data.shards import RecordsInfo, remove_records, shard_path, write
 from evopose2d.errors import DataError
 from evopose2d.files import replacing
 from evopose2d.keypoints import KeypointSchema
-from evopose2d.keypoints.naming import unpaired
 from evopose2d.progress import progress_bar
 
 _log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def write_all_records(dataset: DatasetConfig, config: RecordsConfig) -> dict[str
     train, val = (_read_split(root, split) for split in ("train", "val"))
     schema = coco.keypoint_schema(train, dataset)
     _check_splits(train, val, schema, coco.keypoint_schema(val, dataset))
-    _tell_mirror_pairs(schema, dataset)
+    tell_mirror_pairs(schema, dataset)
     write = partial(write_records, schema=schema, as_stored=dataset.source == OFFICIAL)
     people = coco.annotated_people(train, labelled_only=True)
     del train
@@ -162,23 +162,6 @@ def _check_splits(train: CocoFile, val: CocoFile, schema: KeypointSchema, val_sc
                 f"{annotations.path}: holds no people with a labelled keypoint, at least one is needed to train and to "
                 f"validate{f' ({left_out})' if left_out else ''}"
             )
-
-
-def _tell_mirror_pairs(schema: KeypointSchema, dataset: DatasetConfig) -> None:
-    """Tell which keypoints a mirrored person exchanges, where their names had to say so."""
-    if dataset.flip_pairs is not None or schema.count == 1:
-        return
-    paired = {tuple(sorted((index, other))) for index, other in enumerate(schema.flip_permutation) if index != other}
-    sided, alone = unpaired(schema.names, schema.flip_permutation)
-    if sided or not paired:
-        _log.warning(
-            "%d mirror pairs are known from the keypoints' names; without one, and the same in a mirror: %s; "
-            "dataset.flip_pairs names pairs, [] says that there are none",
-            len(paired),
-            ", ".join([*sided, *alone]),
-        )
-    else:
-        _log.info("%d mirror pairs; the same in a mirror: %s", len(paired), ", ".join(alone) or "none")
 
 
 def _detected(path: Path, listed: Mapping[int, ImageEntry], schema: KeypointSchema, category_id: int) -> list[Person]:

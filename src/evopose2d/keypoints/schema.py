@@ -38,6 +38,7 @@ class KeypointSchema:
         sigmas: OKS standard deviation of each keypoint, relative to the square root of the person's area.
         upper_body: indices of the upper body's keypoints; empty where half-body crops are not defined.
         category_id: id of the category in the annotation files, for results in COCO's format.
+        own_pairs: pairs of names that a mirror exchanges, where the dataset itself says so; None: it does not.
     """
 
     names: tuple[str, ...]
@@ -46,11 +47,17 @@ class KeypointSchema:
     sigmas: tuple[float, ...]
     upper_body: tuple[int, ...]
     category_id: int = 1
+    own_pairs: tuple[tuple[str, str], ...] | None = None
 
     @property
     def count(self) -> int:
         """Number of keypoints, K."""
         return len(self.names)
+
+    @property
+    def category(self) -> dict[str, Any]:
+        """What a category says of the keypoints that settings may replace."""
+        return {"keypoints": self.names, "flip_pairs": self.own_pairs}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "KeypointSchema":
@@ -62,6 +69,7 @@ class KeypointSchema:
             sigmas=tuple(value["sigmas"]),
             upper_body=tuple(value["upper_body"]),
             category_id=int(value.get("category_id", 1)),
+            own_pairs=_own_pairs(value.get("own_pairs")),
         )
 
 
@@ -75,8 +83,10 @@ def schema_from_category(
 
     Args:
         category: an entry of ``categories`` with ``keypoints`` (names) and ``skeleton`` (pairs, counted from 1); a
-            skeleton that is none is left out. COCO's seventeen are known in other spellings and another order.
-        flip_pairs: pairs of names that a mirror exchanges; None derives them from the words for sides in the names.
+            skeleton that is none is left out. COCO's seventeen are known in other spellings and another order. It may
+            have ``flip_pairs``, pairs of names.
+        flip_pairs: pairs of names that a mirror exchanges; None takes the category's, else derives them from the words
+            for sides in the names.
         sigmas: OKS standard deviation of each keypoint; None takes COCO's for COCO's names, else 0.05.
         upper_body: names of the upper body's keypoints; None takes COCO's for COCO's names, else none.
 
@@ -93,16 +103,22 @@ def schema_from_category(
     default_sigmas = tuple(_COCO_SIGMAS[index] for index in coco) if coco else (_UNKNOWN_SIGMA,) * len(names)
     default_upper = tuple(sorted(coco.index(index) for index in range(_UPPER_BODY))) if coco else ()
     skeleton, _ = read_skeleton(category.get("skeleton"), names)
+    own_pairs = _own_pairs(category.get("flip_pairs"))
     return KeypointSchema(
         names=names,
         skeleton=skeleton or _person_skeleton(names),
-        flip_permutation=_flip_permutation(names, flip_pairs),
+        flip_permutation=_flip_permutation(names, own_pairs if flip_pairs is None else flip_pairs),
         sigmas=default_sigmas if sigmas is None else tuple(sigmas),
         upper_body=default_upper
         if upper_body is None
         else tuple(_index(name, names, "dataset.upper_body") for name in upper_body),
         category_id=int(category.get("id", 1)),
+        own_pairs=own_pairs,
     )
+
+
+def _own_pairs(value: Sequence[Sequence[str]] | None) -> tuple[tuple[str, str], ...] | None:
+    return None if value is None else tuple((left, right) for left, right in value)
 
 
 def _coco_indices(names: Sequence[str]) -> list[int]:

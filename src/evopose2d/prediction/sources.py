@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from evopose2d.data.download.layout import VIDEOS
 from evopose2d.data.image_files import Size, read_pixels
 from evopose2d.errors import DataError
 
 _IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
-_VIDEOS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"))
 _READ_AHEAD = 4  # images that are decoded while the network is busy
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def find_files(inputs: Sequence[str]) -> list[Path]:
             pattern = Path(path.anchor or ".")
             files = sorted(file for file in pattern.glob(str(path.relative_to(path.anchor))) if _is_readable(file))
         if not files:
-            kinds = " ".join(sorted(_IMAGES | _VIDEOS))
+            kinds = " ".join(sorted(_IMAGES | VIDEOS))
             raise DataError(
                 f"{given}: {path.absolute()} is no file, and no folder or pattern with images and videos ({kinds})"
             )
@@ -81,7 +81,7 @@ def find_files(inputs: Sequence[str]) -> list[Path]:
 
 def is_video(path: Path) -> bool:
     """Tell a video from an image by its suffix."""
-    return path.suffix.lower() in _VIDEOS
+    return path.suffix.lower() in VIDEOS
 
 
 def read_images(
@@ -164,4 +164,4 @@ def _opened(path: Path) -> cv2.VideoCapture:
 
 
 def _is_readable(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in _IMAGES | _VIDEOS
+    return path.is_file() and path.suffix.lower() in _IMAGES | VIDEOS

@@ -330,7 +330,7 @@ def test_splits_must_have_the_same_keypoints(prepare, own_folder, make):
 def test_a_folder_without_annotations_is_one_line(prepare, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(
-        DataError, match=r"empty: holds no labels in a known format \(coco, yolo, labelme, coco-export\)"
+        DataError, match=r"empty: holds no labels in a known format \(coco, yolo, deeplabcut, .*coco-export\)"
     ):
         prepare(tmp_path / "empty")
 

@@ -15,7 +15,7 @@ from evopose2d.keypoints.skeleton import read_skeleton
 def parse_category(content: Mapping[str, Any], findings: Findings, wanted: str | None = None) -> dict[str, Any]:
     """Return ``id``, ``name``, ``keypoints`` and ``skeleton`` of the category with keypoints, as COCO writes them.
 
-    An id that is a text stays.
+    An id that is a text stays. Where the category has ``flip_pairs``, a key that COCO has not, they are there too.
 
     Of several with keypoints it is the one called ``person``, else the only one that annotations are of.
 
@@ -43,7 +43,7 @@ def parse_category(content: Mapping[str, Any], findings: Findings, wanted: str |
     limbs, dropped = read_skeleton(chosen.get("skeleton"), names)
     if dropped:
         findings.note(f"{dropped} (only drawing uses it)")
-    category = {
+    category: dict[str, Any] = {
         "id": key,
         "name": chosen["name"] if is_text(chosen.get("name")) else "person",
         "keypoints": names,
@@ -53,7 +53,19 @@ def parse_category(content: Mapping[str, Any], findings: Findings, wanted: str |
         schema_from_category(category | {"id": 1})
     except DataError as error:
         raise DataError(f"{findings.path}: {error}") from error
-    return category
+    return category | _flip_pairs(chosen.get("flip_pairs"), names, findings)
+
+
+def _flip_pairs(value: Any, names: Sequence[str], findings: Findings) -> dict[str, list[list[str]]]:  # noqa: ANN401 - any JSON value
+    """Return the category's own mirror pairs, if it has some; what is none is left out with a note."""
+    if value is None:
+        return {}
+    pairs = value if isinstance(value, list) else [value]
+    ends = [end for pair in pairs if isinstance(pair, list) and len(pair) == 2 for end in pair]
+    if len(ends) == 2 * len(pairs) == len({shown(end) for end in ends}) and all(end in names for end in ends):
+        return {"flip_pairs": [list(pair) for pair in pairs]}
+    findings.note(f"flip_pairs must be pairs of keypoint names, each once, got {shown(value)}, and are left out")
+    return {}
 
 
 def _chosen(

@@ -8,7 +8,7 @@ import numpy as np
 from evopose2d.data.coco.category import keypoint_names
 from evopose2d.data.coco.findings import Findings
 from evopose2d.data.coco.values import entries, identity, numbers, shown
-from evopose2d.keypoints.naming import meaning
+from evopose2d.keypoints.naming import meaning, mirror_pairs
 from evopose2d.keypoints.skeleton import read_skeleton
 
 ALL = "all"
@@ -39,6 +39,7 @@ def united(content: Mapping[str, Any], findings: Findings) -> Mapping[str, Any]:
         own = keypoint_names(entry["keypoints"], shown(entry.get("name")), findings.path)
         places[identity(entry["id"])] = _places(own, names)
     category = {**found[0], "name": ALL, "keypoints": names, "skeleton": _skeleton(found, places)}
+    category |= _flip_pairs(found, names, places)
     findings.note(f"{len(found)} categories are one of {len(names)} keypoints (dataset.category: {ALL})")
     annotations = entries(content, "annotations")
     if annotations is not None:
@@ -68,6 +69,22 @@ def _skeleton(found: Sequence[Mapping[str, Any]], places: Mapping[Any, Sequence[
         pairs, _ = read_skeleton(entry.get("skeleton"), [str(name) for name in entry["keypoints"]])
         limbs += [tuple(sorted((own[a] + 1, own[b] + 1))) for a, b in pairs]
     return [list(limb) for limb in dict.fromkeys(limbs)]
+
+
+def _flip_pairs(
+    found: Sequence[Mapping[str, Any]], names: Sequence[str], places: Mapping[Any, Sequence[int]]
+) -> dict[str, list[list[Any]]]:
+    """Return all mirror pairs by the keypoints' names in the union, where a category has some of its own."""
+    if not any("flip_pairs" in entry for entry in found):
+        return {}
+    pairs: dict[frozenset[str], list[Any]] = {}
+    for entry in found:
+        own = [str(name) for name in entry["keypoints"]]
+        moved = dict(zip(own, (names[place] for place in places[identity(entry["id"])]), strict=True))
+        for pair in (entries(entry, "flip_pairs") if "flip_pairs" in entry else mirror_pairs(own)) or ():
+            ends = [moved.get(end, end) for end in pair] if isinstance(pair, list | tuple) else [shown(pair)]
+            pairs[frozenset(map(shown, ends))] = ends
+    return {"flip_pairs": list(pairs.values())}
 
 
 def _moved(

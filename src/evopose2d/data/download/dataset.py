@@ -1,5 +1,6 @@
 """Make ``dataset.root`` hold the dataset that the configuration asks for."""
 
+import contextlib
 import dataclasses
 import logging
 from pathlib import Path
@@ -56,7 +57,8 @@ def prepare_dataset(
     root = Path(dataset.root)
     try:
         plan = _plan(root, dataset, download, archives, retry)
-        return _carry_out(root, plan, keep_archives=download.archives == "keep")
+        with contextlib.closing(plan):
+            return _carry_out(root, plan, keep_archives=download.archives == "keep")
     except OSError as error:
         raise DataError(f"{error.filename or root}: {error.strerror or error}") from error
 

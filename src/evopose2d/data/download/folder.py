@@ -1,25 +1,29 @@
 """A user's own folder of labelled images: its labels checked and completed, its images linked, in COCO's layout."""
 
+import contextlib
 import functools
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from evopose2d.config.schema import DatasetConfig, DownloadConfig
-from evopose2d.data.coco import read_json
+from evopose2d.data.coco import keypoint_schema, read_json
+from evopose2d.data.coco.mirroring import tell_mirror_pairs
 from evopose2d.data.download.detections import detections_content, detections_step
 from evopose2d.data.download.dividing import divided
 from evopose2d.data.download.fetch import Retry
-from evopose2d.data.download.layout import files_below, is_image
+from evopose2d.data.download.layout import VIDEOS, files_below, is_image
 from evopose2d.data.download.localised import IMPORT_REPORT, LocalSplit, localised, with_same_keypoints
 from evopose2d.data.download.plan import Plan, Space, Step
 from evopose2d.data.formats import Format, LabelledImages, format_of
 from evopose2d.data.formats.base import split_named
 from evopose2d.errors import ConfigError, DataError
 from evopose2d.files import digest, file_sha256, write_json
+from evopose2d.keypoints import KeypointSchema
 from evopose2d.progress import progress_bar
 
 _LOGGER = logging.getLogger(__name__)
@@ -37,7 +41,8 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
         raise ConfigError(f"dataset.source: {source} lies in dataset.root ({root}); name another dataset.root")
     labels = format_of(source, dataset.format)
     _LOGGER.info("%s: labels in format %s", source, labels.name)
-    read = functools.cache(lambda: _read(source, labels, dataset))
+    made = contextlib.ExitStack()
+    read = functools.cache(lambda: _read(source, labels, dataset, made))
     steps = [Step("folder", None, lambda: _take(root, read()), (IMPORT_REPORT,), lambda: _space(source, root))]
     if download.detections is not None:
         steps.append(detections_step(root, download.detections, retry))
@@ -48,14 +53,16 @@ def plan_folder(root: Path, dataset: DatasetConfig, download: DownloadConfig, re
         "settings": settings | {"split": asdict(dataset.split)},
         "detections": detections_content(download.detections),
     }
-    return Plan(dataset.source, content, tuple(steps), check=read)
+    return Plan(dataset.source, content, tuple(steps), check=read, close=made.close)
 
 
 def source_digest(source: Path) -> str:
-    """Return what changes when a label of a folder does: contents of all but images, names and sizes of those."""
+    """Return what changes when a label of a folder does: contents, but of images and videos names and sizes."""
     files = sorted(files_below(source))
-    labels = {name: file_sha256(source / name) for name, _ in files if not is_image(name)}
-    return digest({"labels": labels, "images": [list(file) for file in files if is_image(file[0])]})
+    media = [list(file) for file in files if is_image(file[0]) or PurePosixPath(file[0]).suffix.lower() in VIDEOS]
+    seen = {name for name, _ in media}
+    labels = {name: file_sha256(source / name) for name, _ in files if name not in seen}
+    return digest({"labels": labels, "images": media})
 
 
 def source_folder(given: str) -> Path:
@@ -82,8 +89,14 @@ def _space(source: Path, root: Path) -> Space:
     return Space(lasting=sum(size for name, size in files_below(source) if is_image(name)))
 
 
-def _read(source: Path, labels: Format, dataset: DatasetConfig) -> list[LocalSplit]:
+def _read(source: Path, labels: Format, dataset: DatasetConfig, made: contextlib.ExitStack) -> list[LocalSplit]:
     """Read and check all labels of the folder, and find their images.
+
+    Args:
+        source: the folder.
+        labels: its format.
+        dataset: ``dataset`` of ``params.yaml``.
+        made: holds a temporary folder of the images that are no files, until it is closed.
 
     Raises:
         DataError: a file has mistakes, all images of a split are missing, or splits have other keypoints.
@@ -97,7 +110,7 @@ def _read(source: Path, labels: Format, dataset: DatasetConfig) -> list[LocalSpl
             each.content,
             each.path,
             source,
-            each.images,
+            _images(each, dataset, made),
             detections,
             category=dataset.category,
             box_from_keypoints=dataset.box_from == "keypoints",
@@ -107,7 +120,26 @@ def _read(source: Path, labels: Format, dataset: DatasetConfig) -> list[LocalSpl
     for local in found:
         for line in local.lines:
             _LOGGER.warning("%s", line)
+    tell_mirror_pairs(_schema(found, dataset), dataset)
     return found
+
+
+def _images(labelled: LabelledImages, dataset: DatasetConfig, made: contextlib.ExitStack) -> Path:
+    """Return the folder in which images are looked for first, and write those that are no files there."""
+    if labelled.write_images is None:
+        return labelled.images
+    root = Path(dataset.root)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the dataset, so that links do; what is linked stays when this is removed.
+    folder = Path(made.enter_context(tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent)))
+    labelled.write_images(folder)
+    return folder
+
+
+def _schema(splits: Sequence[LocalSplit], dataset: DatasetConfig) -> KeypointSchema:
+    """Return the keypoints of the splits, which are the same."""
+    coco = next(local.coco for local in splits if local.coco is not None)
+    return keypoint_schema(coco, dataset)
 
 
 def _by_split(found: Sequence[LabelledImages], source: Path) -> dict[str, LabelledImages]:

@@ -56,6 +56,8 @@ DATASET_FOLDERS = ("annotations", "detections", *(split.images for split in SPLI
 
 
 _IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"))
+VIDEOS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"))
+"""Suffixes of videos."""
 
 
 def is_image(name: str) -> bool:

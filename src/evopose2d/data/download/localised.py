@@ -115,14 +115,13 @@ def with_same_keypoints(splits: Sequence[LocalSplit]) -> list[LocalSplit]:
             raise DataError(
                 f"{local.coco.path}: keypoints {names} must be those of {first.coco.path}: {expected['keypoints']}"
             )
-        shared = {key: expected[key] for key in ("keypoints", "skeleton")}
+        category = {**expected, **{key: local.coco.category[key] for key in ("id", "name")}}
         lines = list(local.lines)
-        if any(local.coco.category[key] != value for key, value in shared.items()):
+        if category != local.coco.category:
             lines.append(
                 f"{local.coco.path}: names or skeleton of keypoints are those of {first.coco.path} from now on"
             )
         annotations = local.contents[local.split.annotations]
-        category = annotations["categories"][0] | shared
         contents = local.contents | {local.split.annotations: annotations | {"categories": [category]}}
         result.append(replace(local, contents=contents, lines=lines))
     return result

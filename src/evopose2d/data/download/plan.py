@@ -53,12 +53,14 @@ class Plan:
         content: the JSON value that tells the dataset from others: where it changes, all is made anew.
         steps: in the order in which they are done.
         check: raises where the source cannot be used, called before anything is removed or written.
+        close: removes what was written meanwhile, called at the end, whatever happened.
     """
 
     source: str
     content: Any
     steps: tuple[Step, ...]
     check: Callable[[], object] = lambda: None
+    close: Callable[[], object] = lambda: None
 
     @property
     def identity(self) -> str:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from evopose2d.data.formats.base import Format, LabelledImages
 from evopose2d.data.formats.coco_files import CocoExport, CocoLayout
+from evopose2d.data.formats.deeplabcut import DeepLabCut
 from evopose2d.data.formats.labelme import LabelMe
+from evopose2d.data.formats.sleap import Sleap
 from evopose2d.data.formats.yolo import YoloPose
 from evopose2d.errors import ConfigError, DataError
 
-FORMATS: tuple[Format, ...] = (CocoLayout(), YoloPose(), LabelMe(), CocoExport())
+FORMATS: tuple[Format, ...] = (CocoLayout(), YoloPose(), DeepLabCut(), Sleap(), LabelMe(), CocoExport())
 """All formats, in the order in which they are tried."""
 
 __all__ = ["FORMATS", "Format", "LabelledImages", "format_of"]

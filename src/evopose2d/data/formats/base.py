@@ -1,5 +1,6 @@
 """What every format of labelled images is read into: COCO's annotation file, whose reader judges it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +26,8 @@ class LabelledImages:
         content: content of a COCO annotation file; nothing is checked yet.
         images: folder in which the images' names are looked for first.
         detections: a COCO file of detected boxes, if there is one.
+        write_images: writes images that are no files, as frames of a video, into a folder, by their names; None: all
+            are files.
     """
 
     split: str | None
@@ -32,6 +35,7 @@ class LabelledImages:
     content: Any
     images: Path
     detections: Path | None = None
+    write_images: Callable[[Path], None] | None = None
 
 
 class Format(Protocol):

@@ -33,13 +33,13 @@ class YoloPose:
             raise DataError(f"{source}: no data.yaml with kpt_shape in it")
         description = _description(path)
         count, dimensions = _shape(description, path)
-        names = _names(description, count, path)
+        keypoints = _keypoints(description, count, path)
         found = []
         for key, split in _SPLITS.items():
             given = description.get(key)
             if isinstance(given, str):
                 folder = _folder(path, description, given)
-                content = _coco(folder, names, dimensions, _categories(description))
+                content = _coco(folder, keypoints, dimensions, _categories(description))
                 found.append(LabelledImages(split, folder, content, folder))
         if not found:
             raise DataError(f"{path}: names no folder of images for train or val")
@@ -71,20 +71,45 @@ def _shape(description: Mapping[str, Any], path: Path) -> tuple[int, int]:
     return shape[0], shape[1]  # type: ignore[index]
 
 
-def _names(description: Mapping[str, Any], count: int, path: Path) -> list[str]:
-    """Return the keypoints' names; without any, COCO's for 17, else numbers with the sides that ``flip_idx`` tells."""
+def _keypoints(description: Mapping[str, Any], count: int, path: Path) -> dict[str, Any]:
+    """Return the keys of a category: names, and mirror pairs where ``flip_idx`` tells them.
+
+    Without ``kpt_names`` they are COCO's for 17, else numbers with the sides that ``flip_idx`` tells.
+    """
+    flips = _flips(description, count, path)
+    names = _given_names(description, count, path)
+    if names is None and count == COCO_PERSON.count and flips in (None, list(COCO_PERSON.flip_permutation)):
+        names = list(COCO_PERSON.names)
+    if names is None:
+        names = [_numbered_name(index, flips[index] if flips else index) for index in range(count)]
+    if flips is None:
+        return {"keypoints": names}
+    pairs = [[names[index], names[other]] for index, other in enumerate(flips) if index < other]
+    return {"keypoints": names, "flip_pairs": pairs}
+
+
+def _flips(description: Mapping[str, Any], count: int, path: Path) -> list[int] | None:
+    """Return for each keypoint the one that it becomes in a mirror; None where ``flip_idx`` is missing or empty."""
+    flips = description.get("flip_idx")
+    if flips is None or flips == []:
+        return None
+    indices = isinstance(flips, list) and all(type(index) is int and 0 <= index < count for index in flips)
+    if not indices or len(flips) != count or any(flips[other] != index for index, other in enumerate(flips)):
+        raise DataError(
+            f"{path}: flip_idx must be {count} indices from 0, each keypoint's that of its mirror image, whose own "
+            f"leads back, got {shown(flips)}"
+        )
+    return list(flips)
+
+
+def _given_names(description: Mapping[str, Any], count: int, path: Path) -> list[str] | None:
     given = description.get("kpt_names")
     listed = next(iter(given.values()), None) if isinstance(given, dict) else given
     if isinstance(listed, list) and len(listed) == count:
         return [str(name) for name in listed]
     if given is not None:
         raise DataError(f"{path}: kpt_names must be {count} names, as many as kpt_shape says, got {shown(given)}")
-    flips = description.get("flip_idx")
-    if flips is not None and (not isinstance(flips, list) or sorted(map(str, flips)) != sorted(map(str, range(count)))):
-        raise DataError(f"{path}: flip_idx must be the indices 0 to {count - 1} in another order, got {shown(flips)}")
-    if count == COCO_PERSON.count and (flips is None or tuple(flips) == COCO_PERSON.flip_permutation):
-        return list(COCO_PERSON.names)
-    return [_numbered_name(index, flips[index] if flips else index) for index in range(count)]
+    return None
 
 
 def _numbered_name(index: int, mirrored: int) -> str:
@@ -110,7 +135,9 @@ def _folder(path: Path, description: Mapping[str, Any], given: str) -> Path:
     raise DataError(f"{path}: {given}: no such folder below {path.parent.absolute()}")
 
 
-def _coco(folder: Path, names: Sequence[str], dimensions: int, named: Sequence[tuple[Any, str]]) -> dict[str, Any]:
+def _coco(
+    folder: Path, keypoints: Mapping[str, Any], dimensions: int, named: Sequence[tuple[Any, str]]
+) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     people: list[dict[str, Any]] = []
     for image in sorted(path for path in folder.rglob("*") if is_image(path.name)):
@@ -122,9 +149,9 @@ def _coco(folder: Path, names: Sequence[str], dimensions: int, named: Sequence[t
         labels = _label_file(image)
         for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines() if labels.is_file() else (), 1):
             if line.strip():
-                person = _person(line, len(names), dimensions, size, f"{labels}: line {number}")
+                person = _person(line, len(keypoints["keypoints"]), dimensions, size, f"{labels}: line {number}")
                 people.append({"id": len(people) + 1, "image_id": len(images), **person})
-    categories = [{"id": number, "name": name, "keypoints": list(names), "skeleton": []} for number, name in named]
+    categories = [{"id": number, "name": name, "skeleton": [], **keypoints} for number, name in named]
     return {"images": images, "annotations": people, "categories": categories}
 
 

@@ -6,26 +6,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.data.samples import HEIGHT, WIDTH, draw
 
-from evopose2d.config.schema import DatasetConfig, DownloadConfig, SplitConfig
+from evopose2d.config.schema import SplitConfig
 from evopose2d.data.coco import read_coco
-from evopose2d.data.download.dataset import prepare_dataset
 from evopose2d.data.download.folder import source_digest
 from evopose2d.data.formats import FORMATS, format_of
 from evopose2d.errors import ConfigError, DataError
+from evopose2d.keypoints import schema_from_category
 
-WIDTH, HEIGHT = 120, 80
 NAMES = ["head", "left_hand", "right_hand"]
 POINTS = [[60.0, 20.0, 2], [40.0, 50.0, 2], [80.0, 50.0, 1]]
 BOX = [30.0, 10.0, 60.0, 60.0]
 VAL = "annotations/person_keypoints_val2017.json"
 TRAIN = "annotations/person_keypoints_train2017.json"
-
-
-def draw(path: Path, seed: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), np.uint8)
-    cv2.imwrite(str(path), cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC))
 
 
 def write(path: Path, content) -> None:
@@ -101,18 +95,6 @@ MAKERS = {
     "labelme": (make_labelme, "labelme", NAMES),
     "yolo": (make_yolo, "yolo", ["point_0", "left_1_2", "right_1_2"]),
 }
-
-
-@pytest.fixture
-def prepare(tmp_path):
-    def call(source: Path, **changes):
-        settings = {"format": None, "category": None, "box_from": "annotations", "split": SplitConfig(val=0.2, seed=1)}
-        keypoints = {"flip_pairs": None, "sigmas": None, "upper_body": None}
-        config = DatasetConfig(source=str(source), root=str(tmp_path / "root"), **(settings | keypoints | changes))
-        download = DownloadConfig("remove", 0, False, None, None)
-        return {split.name: split for split in prepare_dataset(config, download).splits}
-
-    return call
 
 
 @pytest.mark.parametrize("tool", MAKERS)
@@ -213,7 +195,7 @@ def test_the_digest_of_a_source_sees_a_corrected_label(tmp_path, tool):
             "[3, 4]",
             r"data.yaml: kpt_shape must be \[number of keypoints, 2 or 3\], got \[3, 4\]",
         ),
-        ("data.yaml", "[0, 2, 1]", "[0, 2, 2]", "flip_idx must be the indices 0 to 2 in another order"),
+        ("data.yaml", "[0, 2, 1]", "[0, 2, 2]", r"flip_idx must be 3 indices from 0, .* got \[0, 2, 2\]"),
         ("data.yaml", "names:", "names: [", "is no YAML file"),
         ("data.yaml", "images/train", "nowhere", "data.yaml: nowhere: no such folder below"),
     ],
@@ -225,6 +207,28 @@ def test_mistakes_in_yolo_files_are_one_line(tmp_path, prepare, file, old, new, 
     with pytest.raises(DataError, match=message) as caught:
         prepare(tmp_path / "own")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flips", "pairs", "permutation"),
+    [
+        ("flip_idx: [1, 0, 2]\n", [["stem", "petal"]], (1, 0, 2)),
+        ("", None, (0, 1, 2)),
+        ("flip_idx: [0, 1, 2]\n", [], (0, 1, 2)),
+    ],
+)
+def test_mirror_pairs_of_named_keypoints_are_yolos(tmp_path, prepare, caplog, flips, pairs, permutation):
+    make_yolo(tmp_path / "own")
+    path = tmp_path / "own/data.yaml"
+    named = path.read_text().replace("flip_idx: [0, 2, 1]\n", f"{flips}kpt_names:\n  0: [stem, petal, leaf]\n")
+    path.write_text(named)
+    prepare(tmp_path / "own")
+    for split in (TRAIN, VAL):
+        category = read_coco(tmp_path / "root" / split).category
+        assert category.get("flip_pairs") == pairs
+        assert schema_from_category(category).flip_permutation == permutation
+    warned = "0 mirror pairs are known from the keypoints' names: none; without one, and the same in a mirror: stem"
+    assert (warned in caplog.text) == (pairs is None)
 
 
 def test_a_point_that_stands_twice_for_one_person_is_told(tmp_path, prepare):
@@ -239,6 +243,8 @@ def test_a_point_that_stands_twice_for_one_person_is_told(tmp_path, prepare):
 
 def test_a_format_may_be_named(tmp_path):
     assert format_of(tmp_path, "labelme").name == "labelme"
-    with pytest.raises(ConfigError, match=r"dataset.format: got 'xml', must be null or one of coco, yolo, labelme"):
+    with pytest.raises(
+        ConfigError, match=r"dataset.format: got 'xml', must be null or one of coco, yolo, deeplabcut, sleap, labelme"
+    ):
         format_of(tmp_path, "xml")
     assert len({each.name for each in FORMATS}) == len(FORMATS)
