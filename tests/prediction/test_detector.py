@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evopose2d.errors import DataError
-from evopose2d.prediction.detector import YoloDetector
+from evopose2d.prediction.detector import YOLOX, YoloDetector
 from evopose2d.prediction.sources import Picture
 
 onnx = pytest.importorskip("onnx", reason="ONNX comes with the extra `export`")
@@ -26,10 +26,25 @@ def write_detector(path, objectness):
     rows = np.array([[*box, *([1.0] if objectness else []), *[0.0] * CLASSES] for box, _ in CANDIDATES], np.float32)
     red = np.zeros_like(rows)
     red[:, -CLASSES:] = [shares for _, shares in CANDIDATES]
-    if not objectness:
-        rows, red = rows.T, red.T
+    return write_network(path, *((rows, red) if objectness else (rows.T, red.T)))
+
+
+def write_yolox(path):
+    """Write a network of YOLOX's layout: blue, green, red of 0..255; places within cells, sizes as logarithms."""
+    rows = np.zeros((8 * 8 + 4 * 4 + 2 * 2, 5 + CLASSES), np.float32)
+    red = np.zeros_like(rows)
+    rows[:, 4] = 1
+    # Cell 3, 2 (column, row) of the grid of 16 pixels, cell 1, 0 of that of 32.
+    rows[64 + 2 * 4 + 3, :4] = [0.5, 0.25, np.log(0.5), np.log(1.5)]
+    rows[64 + 16 + 1, :4] = [0.25, 0.5, 0.0, 0.0]
+    red[64 + 2 * 4 + 3, 5] = 1.0 / 255
+    red[64 + 16 + 1, 5] = 0.75 / 255
+    return write_network(path, rows, red, channel=2)
+
+
+def write_network(path, rows, red, channel=0):
     weights = np.zeros((rows.size, 3, 1, 1), np.float32)
-    weights[:, 0, 0, 0] = red.ravel()
+    weights[:, channel, 0, 0] = red.ravel()
     make, tensors = onnx.helper, onnx.numpy_helper
     graph = make.make_graph(
         [
@@ -70,6 +85,25 @@ def test_people_are_found_in_both_layouts(tmp_path, objectness):
     # Red is full in half of the input, the letterbox's grey in the other.
     red = 0.5 + 0.5 * 114 / 255
     assert boxes.scores == pytest.approx([red, 0.6 * red], abs=0.01)
+
+
+def test_people_are_found_in_the_cells_of_yolox(tmp_path):
+    detector = YoloDetector(write_yolox(tmp_path / "yolox_s.onnx"), size=SIZE, threshold=0.3)
+
+    # Scaled by 1/2, the picture lies at the top, 32 grey rows below.
+    boxes = detector(red_picture(64, 128))
+
+    assert boxes.places[0] == pytest.approx([(56 - 4) * 2, (36 - 12) * 2, 16, 16])  # cut at the lower border, 64
+    assert boxes.places[1] == pytest.approx([(40 - 16) * 2, 0, 64, 64])
+    red = 0.5 + 0.5 * 114 / 255
+    assert boxes.scores == pytest.approx([red, 0.75 * red], abs=0.01)
+    assert not len(detector.find(red_picture(64, 64).pixels[..., ::-1].copy()).scores)
+
+
+def test_a_size_that_does_not_fit_yolox_is_told(tmp_path):
+    detector = YoloDetector(write_detector(tmp_path / "mine.onnx", objectness=True), size=SIZE, layout=YOLOX)
+    with pytest.raises(DataError, match=r"mine.onnx: gives 12 candidates, YOLOX gives 84 on 64 x 64; is --detector-s"):
+        detector(red_picture(64, 64))
 
 
 def test_a_picture_that_is_not_red_has_nobody(tmp_path):

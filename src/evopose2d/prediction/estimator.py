@@ -13,6 +13,8 @@ from evopose2d.evaluation.decoding import Decoding, HeatmapReader
 from evopose2d.evaluation.keypoint_model import KeypointModel
 from evopose2d.evaluation.scoring import person_scores
 from evopose2d.keypoints import KeypointSchema
+from evopose2d.prediction.detector import YoloDetector
+from evopose2d.prediction.published_detector import open_detector
 from evopose2d.stages.pose_model import PoseModel, check_sees_images_alone, load_pose_model
 
 Image = NDArray[np.uint8]
@@ -48,6 +50,8 @@ class PoseEstimator:
         smallest_batch: people in a forward pass at least (empty places are filled with copies), such as the
             number of devices that share one.
         jit_compile: whether XLA compiles the network: faster on GPUs, slower on CPUs. JAX always compiles.
+        detector: finds the people of images without boxes: ONNX file of a YOLO detector, ``auto`` (see
+            ``open_detector``) or an opened one; None: such an image is one person.
 
     Attributes:
         keypoints: names, skeleton and mirror pairs of the K keypoints.
@@ -56,6 +60,7 @@ class PoseEstimator:
     Raises:
         WeightsError: the folder holds no trained network.
         ConfigError: ``decoding`` or ``coordinates`` is none of those above.
+        DataError, DownloadError: the detector cannot be opened.
     """
 
     def __init__(
@@ -68,7 +73,9 @@ class PoseEstimator:
         batch_size: int = 32,
         smallest_batch: int = 1,
         jit_compile: bool = False,
+        detector: str | Path | YoloDetector | None = None,
     ) -> None:
+        self._detector = open_detector(detector) if isinstance(detector, str | Path) else detector
         choice = Decoding(flip_test, decoding, coordinates)
         loaded = model if isinstance(model, PoseModel) else load_pose_model(Path(model))
         check_sees_images_alone(loaded, "PoseEstimator")
@@ -86,7 +93,8 @@ class PoseEstimator:
 
         Args:
             image: (height, width, 3) uint8, **RGB** (OpenCV reads BGR: ``image[..., ::-1]``).
-            boxes: (N, 4) x, y, width, height in image pixels; ``None``: one person, the whole image.
+            boxes: (N, 4) x, y, width, height in image pixels; ``None``: those that the detector finds, without one
+                one person, the whole image.
             box_scores: (N,) 0..1; ``None``: 1.
 
         Returns:
@@ -107,7 +115,7 @@ class PoseEstimator:
 
         Args:
             images: each as ``__call__`` takes it; they may differ in size.
-            boxes: for each image what ``__call__`` takes; ``None``: the whole images.
+            boxes: for each image what ``__call__`` takes; ``None``: the same of all.
             box_scores: for each image what ``__call__`` takes.
 
         Returns:
@@ -115,15 +123,26 @@ class PoseEstimator:
         """
         boxes = [None] * len(images) if boxes is None else boxes
         box_scores = [None] * len(images) if box_scores is None else box_scores
-        placed = [self.crops(image, given) for image, given in zip(images, boxes, strict=True)]
-        if not placed:
+        if not len(images):
             return []
+        people = [self._people(*each) for each in zip(images, boxes, box_scores, strict=True)]
+        placed = [self.crops(image, given) for image, (given, _) in zip(images, people, strict=True)]
         found = self.predict_crops(np.concatenate([crops for crops, _ in placed]))
         ends = np.cumsum([len(crops) for crops, _ in placed])
         return [
             self.poses(found[end - len(crops) : end], matrices, scores)
-            for end, (crops, matrices), scores in zip(ends, placed, box_scores, strict=True)
+            for end, (crops, matrices), (_, scores) in zip(ends, placed, people, strict=True)
         ]
+
+    def _people(
+        self, image: Image, boxes: ArrayLike | None, scores: ArrayLike | None
+    ) -> tuple[ArrayLike | None, ArrayLike | None]:
+        """Return the boxes of an image and their scores: those given, else what the detector finds, if there is one."""
+        if boxes is not None or self._detector is None:
+            return boxes, scores
+        _check_image(image)
+        found = self._detector.find(image)
+        return found.places, found.scores if scores is None else scores
 
     def crops(self, image: Image, boxes: ArrayLike | None) -> tuple[Image, NDArray[np.float64]]:
         """Cut the people out of an image.
