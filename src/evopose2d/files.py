@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written beside their place, then renamed."""
+"""Files that are either whole or absent: written beside their place, then renamed; and the user's own folder."""
 
 import contextlib
 import errno
@@ -91,6 +91,11 @@ def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return the SHA-256 of a JSON value's canonical form: equal values give equal digests."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def at_home(text: str) -> str:
+    """Return a path that begins with ``~/`` with the user's own folder in its place; any other text as it is."""
+    return str(Path.home()) + text[1:] if text == "~" or text.startswith("~/") else text
 
 
 def file_sha256(path: Path) -> str:

@@ -32,6 +32,18 @@ def test_every_stage_has_help_with_its_options(command: str):
         assert word in shown.stdout
 
 
+def test_a_tilde_is_the_users_folder_in_arguments_and_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for arguments, file in (
+        (["import", "~/gone"], "gone does not exist"),
+        (["dataset", "--params=~/mine.yaml"], "mine.yaml: no such file"),
+        (["networks", "use", "evopose2d_s", "--params", "~/mine.yaml"], "mine.yaml: no such file"),
+    ):
+        project = ["--params", str(Path(__file__).parents[2] / "params.yaml")] if arguments[0] == "import" else []
+        ended = CliRunner().invoke(app, [*arguments, *project])
+        assert f"{tmp_path}/{file}" in str(ended.exception)
+
+
 def _run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     code = "import sys; from evopose2d.cli import main; sys.exit(main())"
     return subprocess.run([sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True)

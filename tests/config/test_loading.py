@@ -31,6 +31,15 @@ def test_override_replaces_a_value_and_nothing_else(params_file: Path):
     assert params.train.batch_size == load_params(params_file).train.batch_size
 
 
+def test_texts_that_begin_with_a_tilde_are_paths_in_the_users_folder(params_file: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    path = tmp_path / "params.yaml"
+    path.write_text(params_file.read_text().replace("root: data/coco ", "root: ~/coco "))
+    params = load_params(path, ["dataset.source=~/own set", "download.detections=a/~/b.json"])
+    assert (params.dataset.root, params.dataset.source) == ("/home/ada/coco", "/home/ada/own set")
+    assert params.download.detections == "a/~/b.json"
+
+
 def test_params_cannot_be_changed(params_file: Path):
     with pytest.raises(FrozenInstanceError):
         load_params(params_file).train.epochs = 3  # type: ignore[misc]

@@ -47,6 +47,12 @@ def test_a_search_finishes_all_of_its_individuals(tmp_path):
     assert [row["number"] for row in rows] == [each.number for each in ranked[:5]]
 
 
+@pytest.mark.parametrize(("batch", "told"), [(16, True), (8, False)])
+def test_a_batch_that_is_larger_than_the_set_is_told_once(tmp_path, caplog, batch, told):
+    run(make_params(tmp_path, f"evolve.batch_size={batch}", "evolve.generations=0"))
+    assert caplog.text.count("evolve.batch_size: 16 is more than the 8 people; batches of 8") == told
+
+
 def test_every_individual_leaves_its_weights_and_its_result(tmp_path):
     params = make_params(tmp_path)
     run(params)

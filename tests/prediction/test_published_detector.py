@@ -90,10 +90,9 @@ def test_the_users_only_file_is_taken_and_nothing_fetched(tmp_path, published):
         open_detector("auto", folder=tmp_path, published=detector, retry=ONCE)
 
 
-def test_a_file_is_opened_as_it_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
+def test_a_file_is_opened_as_it_is_named(tmp_path):
     write_detector(tmp_path / "mine.onnx", objectness=False)
-    assert len(open_detector("~/mine.onnx", size=SIZE, threshold=0.3)(red_picture(64, 128)).scores) == 2
+    assert len(open_detector(str(tmp_path / "mine.onnx"), size=SIZE, threshold=0.3)(red_picture(64, 128)).scores) == 2
     with pytest.raises(DataError, match="no such detector file"):
         open_detector(tmp_path / "gone.onnx")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Commands, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.benchmark import benchmark
 from evopose2d.cli.dataset import dataset
 from evopose2d.cli.devices import devices
@@ -21,6 +21,7 @@ from evopose2d.cli.weights import convert_weights
 
 app = typer.Typer(
     name="evopose2d",
+    cls=Commands,
     help="Neuroevolution of 2D human pose networks as tracked, reproducible experiments.",
     no_args_is_help=True,
     add_completion=False,

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from evopose2d.config.checks import check_params
 from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError
+from evopose2d.files import at_home
 from evopose2d.limits import describe_limits
 from evopose2d.networks.architecture import ModelConfig
 from evopose2d.networks.registry import find_architecture, keys_of_others
@@ -23,7 +24,8 @@ def load_params(path: Path, overrides: Sequence[str] = (), *, known_as: Path | N
 
     Args:
         path: a YAML file that holds every key of every section.
-        overrides: ``key=value`` settings that replace values of the file, such as ``train.epochs=3``.
+        overrides: ``key=value`` settings that replace values of the file, such as ``train.epochs=3``. Texts that begin
+            with ``~/`` are paths in the user's folder.
         known_as: the file that errors name, where ``path`` is to take its place; None: ``path``.
 
     Raises:
@@ -115,7 +117,7 @@ def _assign(
             _assign(tree[name], value, origin=origin, root=root, prefix=f"{key}.")
         else:
             try:
-                tree[name] = value
+                tree[name] = at_home(value) if isinstance(value, str) else value
             except OmegaConfBaseException:
                 must = describe_limits(items[name].metadata) if value is None else ""
                 received = "null" if value is None else repr(value)

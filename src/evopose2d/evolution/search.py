@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from evopose2d.evolution.working.engine import INITIAL, Engine, ParentWeights
 from evopose2d.evolution.working.shipping import data_files
 from evopose2d.evolution.working.workers import ray_workers
 from evopose2d.keypoints import KeypointSchema
+from evopose2d.training.fitting import fitted
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def run(
     for each in records.values():
         each.check_covered((params.model.input_shape[0], params.model.input_shape[1]))
     keypoints = records["train"].schema.count
+    _tell_batch(params, records["train"].people)
     files = store(Path(params.evolve.root))
     sampler = evolution_sampler(params, keypoints)
     with ExitStack() as stack:
@@ -97,6 +100,14 @@ def run(
         individuals = Driver(params, study, sampler, session).run()
         Finals(params, individuals, session).run()
     return best_rows(params, individuals.values(), keypoints)
+
+
+def _tell_batch(params: Params, people: int) -> None:
+    """Say once what every training does where a batch would be larger than the set."""
+    evolve = params.evolve
+    settings = replace(params.train, batch_size=evolve.batch_size, accumulation=evolve.accumulation, warmup_epochs=0)
+    for line in fitted(settings, people, section="evolve")[1]:
+        logger.warning("%s", line)
 
 
 def _opened(

@@ -77,7 +77,7 @@ def open_detector(
         DownloadError: it cannot be fetched; the message says what to put where.
     """
     if str(given) != AUTO:
-        return YoloDetector(Path(given).expanduser(), size=size, threshold=threshold)
+        return YoloDetector(Path(given), size=size, threshold=threshold)
     folder = detectors_folder() if folder is None else folder
     own = sorted(path for path in folder.glob("*.onnx") if path.name != published.name)
     if len(own) > 1:

@@ -62,7 +62,7 @@ def find_files(inputs: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for given in inputs:
-        path = Path(given).expanduser()
+        path = Path(given)
         if path.is_dir():
             files = sorted(file for file in path.iterdir() if _is_readable(file))
         elif path.exists():

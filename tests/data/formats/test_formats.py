@@ -118,7 +118,7 @@ def test_an_export_becomes_a_dataset_in_cocos_layout(tmp_path, prepare, tool):
     assert len(seen) == (10 if tool != "yolo" else 8)
 
 
-def test_a_source_is_divided_by_its_seed_and_near_duplicates_are_on_one_side(tmp_path, prepare):
+def test_a_source_is_divided_by_its_seed_and_near_duplicates_are_on_one_side(tmp_path, prepare, caplog):
     make_cvat(tmp_path / "own")
     for i in range(0, 10, 2):  # each second image is the one before it, a little brighter
         image = cv2.imread(str(tmp_path / f"own/images/default/{i}.jpg"))
@@ -133,6 +133,10 @@ def test_a_source_is_divided_by_its_seed_and_near_duplicates_are_on_one_side(tmp
 
     chosen = val(1)
     assert len(chosen) == 4 and val(1) == chosen
+    assert (
+        "4 of 10 labelled images are val (dataset.split); those that look alike are on one side (5 groups)"
+        in caplog.text
+    )
     assert all(int(name) ^ 1 in map(int, chosen) for name in chosen)
     assert any(val(seed) != chosen for seed in range(2, 6))
 

@@ -28,7 +28,7 @@ def detections_content(given: str | None) -> str | None:
     """
     if given is None or _is_address(given):
         return given
-    path = Path(given).expanduser()
+    path = Path(given)
     if not path.is_file():
         raise DataError(
             f"download.detections: got {given!r}, which is no http(s) address, and {path.absolute()} is no file"
@@ -57,7 +57,7 @@ def place_detections(root: Path, given: str | None, retry: Retry) -> None:
     if given is None:
         target.unlink(missing_ok=True)
         return
-    detections = _fetch_json(given, retry) if _is_address(given) else read_json(Path(given).expanduser())
+    detections = _fetch_json(given, retry) if _is_address(given) else read_json(Path(given))
     val = read_coco(root / VAL.annotations)
     entries, lines = taken_detections(detections, given, val.image_ids, int(val.category["id"]))
     for line in lines:

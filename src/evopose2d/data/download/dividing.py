@@ -45,7 +45,9 @@ def divided(local: LocalSplit, config: SplitConfig) -> list[LocalSplit]:
             "needed"
         )
     groups = _groups([local.files.get(image["file_name"]) for image in images])
-    told = f"{len(groups)} groups of images that look alike"
+    told = "no two of them look alike"
+    if len(groups) < len(images):
+        told = f"those that look alike are on one side ({len(groups)} groups)"
     if max(map(len, groups)) > (1 - config.val) * len(images):
         groups = [[index] for index in range(len(images))]
         told = "nearly all look alike, so that near duplicates are on both sides"

@@ -66,12 +66,12 @@ def source_digest(source: Path) -> str:
 
 
 def source_folder(given: str) -> Path:
-    """Return the folder that ``dataset.source`` names; ``~`` is the user's own.
+    """Return the folder that ``dataset.source`` names.
 
     Raises:
         ConfigError: there is no such folder; the message says where it was looked for.
     """
-    source = Path(given).expanduser()
+    source = Path(given)
     if source.is_dir():
         return source
     found = "is a file" if source.exists() else "does not exist"
