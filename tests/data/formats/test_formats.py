@@ -114,6 +114,7 @@ def test_an_export_becomes_a_dataset_in_cocos_layout(tmp_path, prepare, tool):
         for person in coco.people:
             np.testing.assert_allclose(person.keypoints, POINTS, atol=1e-6)
             np.testing.assert_allclose(person.box, BOX, atol=1e-6)
+            assert tool not in ("yolo", "labelme") or person.area == pytest.approx(BOX[2] * BOX[3])
         seen |= {image.file_name for image in coco.images.values()}
     assert len(seen) == (10 if tool != "yolo" else 8)
 
@@ -201,7 +202,7 @@ def test_the_digest_of_a_source_sees_a_corrected_label(tmp_path, tool):
         ),
         ("data.yaml", "[0, 2, 1]", "[0, 2, 2]", r"flip_idx must be 3 indices from 0, .* got \[0, 2, 2\]"),
         ("data.yaml", "names:", "names: [", "is no YAML file"),
-        ("data.yaml", "images/train", "nowhere", "data.yaml: nowhere: no such folder below"),
+        ("data.yaml", "images/train", "nowhere", "data.yaml: train: got 'nowhere': no such folder or list below"),
     ],
 )
 def test_mistakes_in_yolo_files_are_one_line(tmp_path, prepare, file, old, new, message):
@@ -211,6 +212,42 @@ def test_mistakes_in_yolo_files_are_one_line(tmp_path, prepare, file, old, new, 
     with pytest.raises(DataError, match=message) as caught:
         prepare(tmp_path / "own")
     assert "\n" not in str(caught.value)
+
+
+def test_images_of_yolo_may_be_listed_in_a_file(tmp_path, prepare):
+    make_yolo(tmp_path / "own")
+    path = tmp_path / "own/data.yaml"
+    path.write_text(path.read_text().replace("images/train", "train.txt"))
+    listed = [f"data/images/train/{i}.jpg" for i in range(6)]
+    write(tmp_path / "own/train.txt", "\n".join(listed) + "\n\n")
+    assert prepare(tmp_path / "own")["train"].labelled_people == 6
+
+    write(tmp_path / "own/train.txt", "\n".join([*listed, "images/train/gone.jpg"]))
+    with pytest.raises(DataError, match=r"train.txt: 1 of 7 images are not below .*own, such as images/train/gone.jpg"):
+        prepare(tmp_path / "own")
+
+
+def test_folders_of_yolo_may_be_several_and_lie_beside_its_file_alone(tmp_path, prepare):
+    make_yolo(tmp_path / "own")
+    for kind in ("images", "labels"):
+        (tmp_path / "own/train").mkdir(exist_ok=True)
+        (tmp_path / f"own/{kind}/train").rename(tmp_path / f"own/train/{kind}")
+    draw(tmp_path / "train/images/another.jpg", 99)  # where ../train/images leads, and no part of the source
+    path = tmp_path / "own/data.yaml"
+    path.write_text(path.read_text().replace("images/train", "../train/images").replace("path: ../elsewhere\n", ""))
+    assert prepare(tmp_path / "own")["train"].labelled_people == 8
+
+    path.write_text(path.read_text().replace("train: ../train/images", "train: [train/images, images/val]"))
+    assert prepare(tmp_path / "own")["train"].labelled_people == 10
+
+
+def test_test_images_of_yolo_are_val_where_there_is_none_and_may_be_missing(tmp_path, prepare):
+    make_yolo(tmp_path / "own")
+    path = tmp_path / "own/data.yaml"
+    path.write_text(path.read_text().replace("val: images/val", "val:\ntest: images/val"))
+    assert {name: split.people for name, split in prepare(tmp_path / "own").items()} == {"train": 8, "val": 2}
+    path.write_text(path.read_text().replace("test: images/val", "test: ../test/images"))
+    assert {name: split.images for name, split in prepare(tmp_path / "own").items()} == {"train": 6, "val": 2}
 
 
 @pytest.mark.parametrize(
@@ -243,6 +280,17 @@ def test_a_point_that_stands_twice_for_one_person_is_told(tmp_path, prepare):
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"0.json: 'head' stands there twice for one person"):
         prepare(tmp_path / "own")
+
+
+def test_a_polygon_is_a_persons_outline(tmp_path, prepare):
+    make_labelme(tmp_path / "own")
+    for path in (tmp_path / "own").glob("*.json"):
+        content = json.loads(path.read_text())
+        content["shapes"][0] |= {"shape_type": "polygon", "points": [[30, 10], [90, 10], [90, 70]]}
+        path.write_text(json.dumps(content))
+    prepare(tmp_path / "own")
+    person = read_coco(tmp_path / "root" / VAL).people[0]
+    assert (list(person.box), person.area) == (BOX, 60 * 60 / 2)
 
 
 def test_a_format_may_be_named(tmp_path):

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from evopose2d.data.coco.values import entries, number, numbers, shown
 from evopose2d.data.formats.base import LabelledImages, read_object, split_of
 from evopose2d.errors import DataError
@@ -83,7 +86,12 @@ def _person(shapes: Sequence[Mapping[str, Any]], names: Sequence[str], path: Pat
             keypoints[place : place + 3] = [float(points[0, 0]), float(points[0, 1]), _visibility(shape)]
         elif _kind(shape) == "outline":
             low, high = points.min(axis=0), points.max(axis=0)
-            person["bbox"] = [*low.tolist(), *(high - low).tolist()]
+            area = (
+                cv2.contourArea(points.astype(np.float32))
+                if shape.get("shape_type") == "polygon"
+                else np.prod(high - low)
+            )
+            person |= {"bbox": [*low.tolist(), *(high - low).tolist()], "area": float(area)}
     return person | {"keypoints": keypoints}
 
 

@@ -1,5 +1,6 @@
 """Ultralytics YOLO-pose: ``data.yaml`` with ``kpt_shape`` and ``flip_idx``, a text file of normalised rows an image."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from evopose2d.errors import DataError
 from evopose2d.keypoints import COCO_PERSON
 
 _BOX = 5  # class, centre x, centre y, width, height
-_SPLITS = {"train": "train", "val": "val", "valid": "val"}
+_SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test-dev"}
+_LIST = ".txt"
 
 
 class YoloPose:
@@ -37,12 +39,19 @@ class YoloPose:
         found = []
         for key, split in _SPLITS.items():
             given = description.get(key)
-            if isinstance(given, str):
-                folder = _folder(path, description, given)
-                content = _coco(folder, keypoints, dimensions, _categories(description))
-                found.append(LabelledImages(split, folder, content, folder))
+            names = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+            places = [place for name in names if (place := _place(path, description, str(name))) is not None]
+            if len(places) < len(names) and split != "test-dev":  # which exports name though they have none
+                raise DataError(
+                    f"{path}: {key}: got {shown(given)}: no such folder or list below {path.parent.absolute()}"
+                )
+            if places:
+                folder = places[0] if len(places) == 1 and places[0].is_dir() else path.parent
+                images = [image for place in places for image in _images(place, path, description)]
+                content = _coco(images, folder, keypoints, dimensions, _categories(description))
+                found.append(LabelledImages(split, places[0], content, folder))
         if not found:
-            raise DataError(f"{path}: names no folder of images for train or val")
+            raise DataError(f"{path}: names no folder or list of images for train or val")
         return found
 
 
@@ -125,22 +134,49 @@ def _categories(description: Mapping[str, Any]) -> list[tuple[Any, str]]:
     return [(number, str(name)) for number, name in numbered]
 
 
-def _folder(path: Path, description: Mapping[str, Any], given: str) -> Path:
-    """Return a split's folder of images, which exports name from several places."""
-    base = path.parent / str(description.get("path") or ".")
-    cleaned = given.removeprefix("../").removeprefix("./")
-    for folder in (base / given, path.parent / given, path.parent / cleaned):
-        if folder.is_dir():
-            return folder
-    raise DataError(f"{path}: {given}: no such folder below {path.parent.absolute()}")
+def _place(path: Path, description: Mapping[str, Any], given: str) -> Path | None:
+    """Return a file or folder that ``data.yaml`` names; None where there is none.
+
+    Names begin with folders of the machine that wrote them, or with ways up. Nothing but what lies beside ``data.yaml``
+    is ever found.
+    """
+    beside = path.parent.absolute()
+    cleaned = given.replace("\\", "/")
+    parts = [part for part in cleaned.split("/") if part not in ("", ".", "..")]
+    # Of "../test/images" not any folder called images; of an absolute path its last two folders at least.
+    most = len(parts) if is_image(given) else max(len(parts) - 1, 1) if cleaned.startswith("/") else 1
+    tried = [beside / str(description.get("path") or ".") / given, *(beside.joinpath(*parts[i:]) for i in range(most))]
+    inside = (Path(os.path.normpath(place)) for place in tried)
+    found = next((place for place in inside if place.is_relative_to(beside) and place.exists()), None)
+    return None if found is None else path.parent / found.relative_to(beside)
+
+
+def _images(place: Path, path: Path, description: Mapping[str, Any]) -> list[Path]:
+    """Return the images of a folder, or those that a text file lists."""
+    if place.is_dir():
+        return sorted(image for image in place.rglob("*") if is_image(image.name))
+    if place.suffix != _LIST:
+        raise DataError(f"{place}: must be a folder of images or a list of them (*{_LIST})")
+    listed = [line.strip() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
+    found = {line: _place(path, description, line) for line in listed}
+    missing = [line for line, image in found.items() if image is None]
+    if missing:
+        raise DataError(
+            f"{place}: {len(missing)} of {len(found)} images are not below {path.parent}, such as {missing[0]}"
+        )
+    return [image for image in found.values() if image is not None]
 
 
 def _coco(
-    folder: Path, keypoints: Mapping[str, Any], dimensions: int, named: Sequence[tuple[Any, str]]
+    paths: Sequence[Path],
+    folder: Path,
+    keypoints: Mapping[str, Any],
+    dimensions: int,
+    named: Sequence[tuple[Any, str]],
 ) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     people: list[dict[str, Any]] = []
-    for image in sorted(path for path in folder.rglob("*") if is_image(path.name)):
+    for image in paths:
         size = read_size(image)
         if size is None:
             raise DataError(f"{image}: cannot be read as an image")
@@ -180,4 +216,4 @@ def _person(line: str, count: int, dimensions: int, size: tuple[int, int], place
         visibility = values[2] if dimensions == 3 else 2.0 if any(values) else 0.0
         keypoints += [values[0] * width, values[1] * height, visibility]
     box = [x - box_width / 2, y - box_height / 2, box_width, box_height]
-    return {"category_id": row[0], "bbox": box, "keypoints": keypoints}
+    return {"category_id": row[0], "bbox": box, "area": box_width * box_height, "keypoints": keypoints}
