@@ -310,7 +310,7 @@ def test_a_source_that_does_not_exist_is_said_with_the_path_that_was_looked_for(
     with pytest.raises(ConfigError, match=rf"got 'own': {tmp_path}/own does not exist"):
         prepare("own")
     (tmp_path / "own").write_text("")
-    with pytest.raises(ConfigError, match=rf"got 'own': {tmp_path}/own is a file"):
+    with pytest.raises(ConfigError, match=rf"got 'own': {tmp_path}/own is a file \(name its folder;"):
         prepare("own")
 
 

@@ -282,6 +282,15 @@ def test_a_point_that_stands_twice_for_one_person_is_told(tmp_path, prepare):
         prepare(tmp_path / "own")
 
 
+def test_a_tools_own_form_is_no_coco_file(tmp_path, prepare):
+    draw(tmp_path / "own/0.jpg", 0)
+    write(tmp_path / "own/project-1.json", [{"id": 1, "annotations": [], "data": {"img": "0.jpg"}}])
+    with pytest.raises(
+        DataError, match=r"project-1.json: is no COCO file, which is an object with images, annotations"
+    ):
+        prepare(tmp_path / "own")
+
+
 def test_a_polygon_is_a_persons_outline(tmp_path, prepare):
     make_labelme(tmp_path / "own")
     for path in (tmp_path / "own").glob("*.json"):

@@ -91,6 +91,22 @@ def test_labelled_frames_become_images(tmp_path, prepare, labels, embedded, capl
     assert {path.name for path in tmp_path.iterdir()} == {"own", "root"}  # nothing temporary is left
 
 
+def test_predictions_beside_labels_are_left_out(tmp_path, sio, prepare, labels, caplog):
+    predictions = sio.Labels(
+        videos=labels.videos, skeletons=labels.skeletons, labeled_frames=[labels.labeled_frames[-1]]
+    )
+    (tmp_path / "own/predictions").mkdir()
+    predictions.save(str(tmp_path / "own/predictions/mine.slp"), verbose=False)
+    with pytest.raises(
+        DataError, match=r"predictions/mine.slp: holds no frame labelled by hand, nor does another file"
+    ):
+        prepare(tmp_path / "own")
+    labels.save(str(tmp_path / "own/mine.slp"), verbose=False)
+    prepare(tmp_path / "own")
+    check(tmp_path / "root")
+    assert "predictions/mine.slp: left out: 1 frames without labels by hand" in caplog.text
+
+
 def test_listed_images_are_linked(tmp_path, sio, prepare, labels):
     listed = [tmp_path / f"own/shot {index}.png" for index in range(4)]
     for index, path in enumerate(listed):

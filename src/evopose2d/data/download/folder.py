@@ -74,7 +74,7 @@ def source_folder(given: str) -> Path:
     source = Path(given)
     if source.is_dir():
         return source
-    found = "is a file" if source.exists() else "does not exist"
+    found = "is a file (name its folder; archives are unpacked first)" if source.exists() else "does not exist"
     raise ConfigError(
         f"dataset.source: got {given!r}: {source.absolute()} {found}; must be synthetic, coco2017 or a folder of "
         "labelled images"

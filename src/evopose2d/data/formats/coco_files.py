@@ -5,6 +5,7 @@ from pathlib import Path
 from evopose2d.data.coco.values import read_json
 from evopose2d.data.download.layout import SPLITS
 from evopose2d.data.formats.base import LabelledImages, split_of
+from evopose2d.errors import DataError
 
 _ROOM = 2000  # bytes in which a COCO file shows one of its keys
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
@@ -41,14 +42,20 @@ class CocoExport:
 
     def read(self, source: Path) -> list[LabelledImages]:
         """Read the files; their names or their folders' say the splits."""
-        found = []
+        found, seen = [], []
         for path in _coco_files(source):
             content = read_json(path)
+            seen.append(path)
             if isinstance(content, dict) and content.get("annotations") is not None and "images" in content:
                 # Roboflow puts a split's images beside its file.
                 beside = path.parent if path.parent != source and path.parent.name != "annotations" else source
                 split = split_of(path.stem, path.parent.name)
                 found.append(LabelledImages(split, path, content, beside))
+        if not found and seen:
+            raise DataError(
+                f"{seen[0]}: is no COCO file, which is an object with images, annotations and categories; Label Studio "
+                "and CVAT export COCO beside forms of their own"
+            )
         return found
 
 

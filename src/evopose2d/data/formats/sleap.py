@@ -44,10 +44,14 @@ class Sleap:
             raise ConfigError(
                 f"{paths[0]}: needs sleap-io, which the extra `sleap` brings: pip install 'evopose2d[sleap]'"
             )
-        return [_read(path, source) for path in paths]
+        found = [labelled for path in paths if (labelled := _read(path, source)) is not None]
+        if not found:
+            raise DataError(f"{paths[0]}: holds no frame labelled by hand, nor does another file *{_SUFFIX}")
+        return found
 
 
-def _read(path: Path, source: Path) -> LabelledImages:
+def _read(path: Path, source: Path) -> LabelledImages | None:
+    """Read a file; None where it has predictions alone."""
     import sleap_io
 
     try:
@@ -56,10 +60,10 @@ def _read(path: Path, source: Path) -> LabelledImages:
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: cannot be read as a SLEAP file: {' '.join(str(error).split())}") from None
     left_out = len(labels.labeled_frames) - len(frames)
-    if not frames:
-        raise DataError(f"{path}: holds no frame labelled by hand ({left_out} with predictions alone)")
     if left_out:
         _LOGGER.warning("%s: left out: %d frames without labels by hand", path, left_out)
+    if not frames:
+        return None
     names = _image_names(labels, frames)
     videos = [video for video in labels.videos if any(frame.video is video for frame in frames)]
     for video in videos:
