@@ -95,6 +95,11 @@ def test_settings_of_keypoints_are_those_of_the_records(info, dataset_config, ke
         info.check_keypoints(replace(agreeing, **{key: value}))
 
 
+def test_records_of_a_dataset_without_pairs_of_its_own_are_told_as_before(written):
+    told = json.loads((written.folder / "info.json").read_text())["keypoints"]
+    assert set(told) == {"names", "skeleton", "flip_permutation", "sigmas", "upper_body", "category_id"}
+
+
 def test_pairs_that_the_dataset_itself_names_are_those_of_the_records(written, dataset_config):
     category = written.schema.category | {"id": 3, "flip_pairs": [["head", "left_foot"]]}
     held = replace(written, schema=schema_from_category(category))

@@ -86,7 +86,8 @@ def write_info(info: RecordsInfo) -> None:
         "images": info.images,
         "skipped": info.skipped,
         "shards": info.shards,
-        "keypoints": asdict(info.schema),
+        # Without what is not known, as before it could be: searches know records by this file.
+        "keypoints": {key: value for key, value in asdict(info.schema).items() if value is not None},
     }
     if info.crops is not None:
         content["crops"] = asdict(info.crops)
