@@ -168,6 +168,16 @@ def test_a_search_of_an_earlier_version_is_resumed_as_that_version_ran_it(tmp_pa
     assert read_identity(path)["settings"]["evolve.random_numbers"] == "individual"
 
 
+def test_a_search_from_when_paths_began_with_a_tilde_is_resumed(tmp_path, path):
+    start(tmp_path, path, "dataset.source=~/own")
+    stored = json.loads(path.read_text())
+    stored["settings"]["dataset.source"] = "~/own"
+    path.write_text(json.dumps(stored))
+    start(tmp_path, path, "dataset.source=~/own")
+    with pytest.raises(ConfigError, match=r"dataset\.source"):
+        start(tmp_path, path, "dataset.source=~/other")
+
+
 @pytest.mark.usefixtures("earlier")
 def test_what_an_earlier_version_did_otherwise_is_named(tmp_path, path):
     changes = r"settings: evolve\.controls false -> true, evolve\.random_numbers individual -> common;"

@@ -15,7 +15,7 @@ from evopose2d.data.shards import INFO_NAME, RecordsInfo
 from evopose2d.errors import ConfigError, DataError, SearchError
 from evopose2d.evolution.individuals.initial_weights import InitialWeights
 from evopose2d.evolution.individuals.store import writing
-from evopose2d.files import file_sha256, write_json
+from evopose2d.files import at_home, file_sha256, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +176,9 @@ def _new_identity() -> dict[str, Any]:
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     # Earlier versions wrote model.variant, which networks with a genotype do not have, as null.
     gone = {*_DROPPED, *(["model.variant"] if old.get("model.variant") is None else [])}
-    old = {key: value for key, value in {**_BEFORE, **old}.items() if key not in gone}
+    # Earlier versions left the user's folder in paths as ~.
+    known = {key: at_home(value) if isinstance(value, str) else value for key, value in {**_BEFORE, **old}.items()}
+    old = {key: value for key, value in known.items() if key not in gone}
     untold = {key for key in _NOT_TOLD_BEFORE if key not in old}
     differing = [
         key for key in sorted({*old, *new} - untold - _FINALS) if old.get(key, _ABSENT) != new.get(key, _ABSENT)
