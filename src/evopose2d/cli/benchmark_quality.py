@@ -94,7 +94,10 @@ def samplers(
     from evopose2d.quality.table import read_table
 
     problem = Problem(Surrogate(read_table(table)), evolve.target_parameters, evolve.size_exponent)
-    entered = _chosen(contestants(problem.space, children=evolve.children, parents=evolve.parents), only)
+    everyone = contestants(
+        problem.space, children=evolve.children, parents=evolve.parents, size_factor=problem.size_factor
+    )
+    entered = _chosen(everyone, only)
     regrets = compete(
         entered,
         problem,

@@ -49,8 +49,13 @@ class Contestant:
     own: bool
 
 
-def contestants(space: PaperSpace, *, children: int, parents: int) -> list[Contestant]:
-    """Give every sampler there is: Optuna's, and this project's with each schedule and selection.
+SizeFactor = Callable[[Genotype], float]
+
+
+def contestants(
+    space: PaperSpace, *, children: int, parents: int, size_factor: SizeFactor | None = None
+) -> list[Contestant]:
+    """Return every sampler there is: Optuna's, and this project's with each schedule and selection.
 
     Args:
         space: to search in. Optuna's own samplers choose the strides as one parameter, of the patterns that the
@@ -58,8 +63,10 @@ def contestants(space: PaperSpace, *, children: int, parents: int) -> list[Conte
             as it is the evolution's.
         children: of a generation of the evolution.
         parents: of the evolution.
+        size_factor: fitness over loss of a genotype, as a search knows it before a training.
     """
-    return [*_optunas(space), *_evolutions(space, children, parents)]
+    options = {"children": children, "parents": parents, "size_factor": size_factor}
+    return [*_optunas(space), *_evolutions(space, options)]
 
 
 def _optunas(space: PaperSpace) -> list[Contestant]:
@@ -77,13 +84,13 @@ def _optunas(space: PaperSpace) -> list[Contestant]:
     return [Contestant(name, sampler, suggest, start, own=False) for name, sampler in samplers.items()]
 
 
-def _evolutions(space: PaperSpace, children: int, parents: int) -> list[Contestant]:
+def _evolutions(space: PaperSpace, options: Mapping[str, Any]) -> list[Contestant]:
     suggest = partial(suggest_genotype, space=space)
     found = []
-    for (schedule, selection), (suffix, options) in itertools.product(
+    for (schedule, selection), (suffix, proposals) in itertools.product(
         itertools.product(SCHEDULES, SELECTIONS), _PROPOSALS.items()
     ):
-        given = {"children": children, "parents": parents, "schedule": schedule, "selection": selection, **options}
+        given = {**options, "schedule": schedule, "selection": selection, **proposals}
         make = partial(_evolution, space, given)
         try:
             make(0)
@@ -98,7 +105,7 @@ def _evolution(space: PaperSpace, options: Mapping[str, Any], seed: int) -> Evol
 
 
 def stride_patterns(space: PaperSpace) -> tuple[str, ...]:
-    """Give every allowed row of strides, such as ``1222111``, in order."""
+    """Return every allowed row of strides, such as ``1222111``, in order."""
     choices = [
         (1, 2) if space.may_stride(index) else (block.stride,) for index, block in enumerate(space.ancestor.blocks)
     ]

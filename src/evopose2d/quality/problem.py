@@ -66,6 +66,10 @@ class Problem:
             self._learn([genotype])
         return self._known[genotype]
 
+    def size_factor(self, genotype: Genotype) -> float:
+        """Return the fitness of a genotype over its loss, which no training has to tell."""
+        return self._weighed(1.0, self._surrogate.setting.size(genotype).parameters)
+
     def observe(self, genotype: Genotype, rng: np.random.Generator) -> Judged:
         """Judge a genotype by one training."""
         true, noise = self.true(genotype), self._surrogate.noise
@@ -110,5 +114,8 @@ class Problem:
         predicted = self._surrogate.predict(genotypes)
         for genotype, val_loss, ap in zip(genotypes, predicted.val_loss, predicted.ap, strict=True):
             size = self._surrogate.setting.size(genotype)
-            value = fitness(val_loss, size.parameters, target_parameters=self._target, exponent=self._exponent)
+            value = self._weighed(val_loss, size.parameters)
             self._known[genotype] = Judged(value, float(val_loss), float(ap), size.parameters, size.multiply_adds)
+
+    def _weighed(self, val_loss: float, parameters: int) -> float:
+        return fitness(val_loss, parameters, target_parameters=self._target, exponent=self._exponent)

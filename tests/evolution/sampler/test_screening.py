@@ -5,7 +5,7 @@ import pytest
 from tests.evolution.searching import SPACE, searched
 
 from evopose2d.evolution.sampler import EvolutionSettings, Individual, State
-from evopose2d.evolution.sampler.screening import LEAST_KNOWN, GeneEffects, screened_mutant
+from evopose2d.evolution.sampler.screening import LEAST_KNOWN, promise, screened_mutant
 from evopose2d.genotype import NoUnseenNeighbour, neighbours, unchanged
 from evopose2d.quality.sample import uniform
 
@@ -26,26 +26,58 @@ def known(count, value=worth, generation=lambda number: 0):
     ]
 
 
-def ranked(individuals):
-    return sorted(individuals, key=lambda each: each.fitness)
+def size(genotype):
+    """A weight that is known: small is good, by far more than what training tells."""
+    return float(np.prod([block.repeats * block.channels for block in genotype.blocks], dtype=float) ** 0.5)
 
 
-def correlation(effects, value=worth, draws=20):
+SIZED = replace(SETTINGS, size_factor=size)
+
+
+def fitness(genotype):
+    return size(genotype) * float(np.exp(0.01 * worth(genotype)))
+
+
+def correlation(individuals, settings=SETTINGS, value=worth, draws=20):
+    """How well what is promised follows what is true, of genotypes that are new."""
     rng = np.random.default_rng(1)
     unseen = [uniform(SPACE, rng) for _ in range(200)]
-    scores = np.mean([effects.draw(rng)(unseen) for _ in range(draws)], axis=0)
+    scores = np.mean([promise(individuals, settings, rng)(unseen) for _ in range(draws)], axis=0)
     return np.corrcoef(scores, [value(each) for each in unseen])[0, 1]
 
 
 def test_effects_of_genes_are_learned():
-    assert correlation(GeneEffects(ranked(known(100)), SPACE)) > 0.9
-    assert correlation(GeneEffects(ranked(known(15)), SPACE)) > 0.4
+    assert correlation(known(100)) > 0.9
+    assert correlation(known(15)) > 0.4
+
+
+def test_size_is_known_and_need_not_be_learned():
+    few = known(LEAST_KNOWN, fitness)
+    truth = {"value": lambda genotype: np.log(fitness(genotype))}
+    assert correlation(few, SIZED, **truth) > 0.95 > correlation(few, **truth) + 0.3
+    assert correlation(known(100, fitness), SIZED, **truth) > correlation(few, SIZED, **truth)
+
+
+def test_other_selections_are_promised_by_rank_alone():
+    by_loss = replace(SIZED, selection="val_loss")
+    individuals = [replace(each, measurements={"fitness": 1.0, "val_loss": worth(each.genotype)}) for each in known(60)]
+    rng = [np.random.default_rng(2) for _ in range(2)]
+    scores = [
+        promise(individuals, each, rng.pop())([SPACE.ancestor])
+        for each in (by_loss, replace(by_loss, size_factor=None))
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_a_training_that_went_astray_changes_little():
     individuals = known(100)
     astray = replace(individuals[7], measurements={"fitness": 1e9})
-    assert correlation(GeneEffects(ranked([*individuals[:7], astray, *individuals[8:]]), SPACE)) > 0.9
+    assert correlation([*individuals[:7], astray, *individuals[8:]]) > 0.9
+    individuals = known(100, fitness)
+    astray = replace(individuals[7], measurements={"fitness": 1e9})
+    of_loss = replace(SETTINGS, size_factor=lambda genotype: 1.0)
+    truth = {"value": lambda genotype: np.log(fitness(genotype))}
+    assert correlation([*individuals[:7], astray, *individuals[8:]], of_loss, **truth) > 0.9
 
 
 def test_what_age_gives_is_told_from_what_genes_give():
@@ -54,15 +86,16 @@ def test_what_age_gives_is_told_from_what_genes_give():
         replace(each, measurements={"fitness": each.fitness - 4.0 * each.generation})
         for each in known(80, generation=lambda number: number // 8)
     ]
-    without_age = [replace(each, generation=0) for each in ranked(individuals)]
-    assert correlation(GeneEffects(ranked(individuals), SPACE)) > 0.85
-    assert correlation(GeneEffects(without_age, SPACE)) < 0.75
+    without_age = [replace(each, generation=0) for each in individuals]
+    assert correlation(individuals) > 0.85
+    assert correlation(without_age) < 0.75
 
 
 def test_what_is_uncertain_is_tried():
     rng = np.random.default_rng(0)
-    certain, uncertain = (GeneEffects(ranked(known(count)), SPACE) for count in (400, 6))
-    spreads = [np.std([effects.draw(rng)([SPACE.ancestor])[0] for _ in range(50)]) for effects in (certain, uncertain)]
+    spreads = [
+        np.std([promise(known(count), SETTINGS, rng)([SPACE.ancestor])[0] for _ in range(50)]) for count in (400, 6)
+    ]
     assert 0 < spreads[0] < 0.5 * spreads[1]
 
 

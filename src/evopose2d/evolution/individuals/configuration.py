@@ -12,7 +12,7 @@ import numpy as np
 from evopose2d.config.schema import AugmentationConfig, EvolveConfig, Params, TrainConfig
 from evopose2d.errors import ConfigError
 from evopose2d.evolution.individuals.spaces import search_space
-from evopose2d.evolution.individuals.spec import IndividualSpec
+from evopose2d.evolution.individuals.spec import IndividualSpec, search_fitness
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
 from evopose2d.genotype import Genotype, SearchSpace, describe_mutation
 from evopose2d.networks.architecture import ModelConfig
@@ -69,6 +69,10 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
         # Of each of a hundred thousand individuals one is kept: 16 bytes instead of 3 kB.
         return hashlib.blake2b(repr(network).encode(), digest_size=16).digest()
 
+    @lru_cache(maxsize=65536)
+    def size_factor(genotype: Genotype) -> float:
+        return search_fitness([1.0], network_size(params.model, genotype, keypoints).parameters, evolve)
+
     try:
         return EvolutionSampler(
             search_space(params),
@@ -84,6 +88,7 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
             controls=evolve.controls,
             screening=evolve.screening,
             mutations=evolve.mutations,
+            size_factor=size_factor,
             exclusive=True,
         )
     except ValueError as error:

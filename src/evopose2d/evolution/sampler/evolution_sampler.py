@@ -83,6 +83,7 @@ class EvolutionSampler(BaseSampler):
             child and after every ``children / parents`` of them).
         screening: mutants that are drawn for each child, of which the most promising one is proposed.
         mutations: mean number of a child's mutations.
+        size_factor: fitness over loss of a genotype, as its size decides it; screening then learns of losses alone.
         exclusive: take it that a study of this sampler is asked and told through this object's process alone.
             What happens is then noted as it happens, instead of looked up in the storage each time: asking costs
             the same however many trials there are. Trials are put in by hand before the first is asked for only.
@@ -114,6 +115,7 @@ class EvolutionSampler(BaseSampler):
         controls: bool = False,
         screening: int = 1,
         mutations: float = 1.0,
+        size_factor: Callable[[Genotype], float] | None = None,
         exclusive: bool = False,
         objectives: Sequence[str | Objective] = FITNESS_ALONE,
     ) -> None:
@@ -132,6 +134,7 @@ class EvolutionSampler(BaseSampler):
             controls,
             screening,
             mutations,
+            size_factor,
             strict=exclusive,
             objectives=objectives,
         )

@@ -18,43 +18,49 @@ MOST_KNOWN = 512
 _PRIORS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # variance of the noise over that of an effect
 _LEAST_DEVIATION = 0.1  # of an input: one that hardly varies tells nothing
 _NOTHING = 1e-12
+_NORMAL = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
+
+
+Score = Callable[[Sequence[Genotype]], NDArray[np.float64]]
+"""Returns (n,) scores of n genotypes, least for the most promising."""
 
 
 class GeneEffects:
-    """Linear effects of genes on an individual's rank, with how uncertain they are.
+    """Linear effects of genes on a value of individuals, with how uncertain they are.
 
     Bayesian ridge regression (MacKay, "Bayesian interpolation", Neural Computation 4(3), 1992, which chooses the prior
-    by its evidence) of normal scores: ranks do not care for the scale of a loss, or for a training that went astray.
-    The generation is an input besides the genes: those who come later have inherited more training, whatever their
-    genes.
+    by its evidence). The generation is an input besides the genes: those who come later have inherited more training,
+    whatever their genes.
 
     Args:
-        ranked: individuals, best first, at least one.
+        individuals: at least one.
+        values: (n,) of each, least for the best.
         space: that they are of.
     """
 
-    def __init__(self, ranked: Sequence[Individual], space: SearchSpace) -> None:
+    def __init__(self, individuals: Sequence[Individual], values: NDArray[np.float64], space: SearchSpace) -> None:
         self._space = space
-        self._generation = max(each.generation for each in ranked)
-        inputs = self._inputs([each.genotype for each in ranked], [each.generation for each in ranked])
+        self._generation = max(each.generation for each in individuals)
+        inputs = self._inputs([each.genotype for each in individuals], [each.generation for each in individuals])
         self._mean = inputs.mean(axis=0)
         self._deviation = np.maximum(inputs.std(axis=0), _LEAST_DEVIATION)
-        self._fit((inputs - self._mean) / self._deviation, _normal_scores(len(ranked)))
+        self._level, self._scale = float(values.mean()), float(values.std()) or 1.0
+        self._fit((inputs - self._mean) / self._deviation, (values - self._level) / self._scale)
 
-    def draw(self, rng: np.random.Generator) -> Callable[[Sequence[Genotype]], NDArray[np.float64]]:
+    def draw(self, rng: np.random.Generator) -> Score:
         """Draw effects as they may be (Thompson sampling): what is uncertain is tried out now and then.
 
         Args:
             rng: source of randomness.
 
         Returns:
-            A function that gives (n,) scores of n genotypes of the latest generation, least for the best.
+            A function that predicts the values of genotypes of the latest generation.
         """
         effects = self._effects + self._root @ rng.normal(size=len(self._effects))
 
         def score(genotypes: Sequence[Genotype]) -> NDArray[np.float64]:
             inputs = self._inputs(genotypes, [self._generation] * len(genotypes))
-            return np.asarray((inputs - self._mean) / self._deviation @ effects)
+            return np.asarray(self._level + self._scale * ((inputs - self._mean) / self._deviation @ effects))
 
         return score
 
@@ -111,8 +117,36 @@ def screened_mutant(
     if not screened:
         return drawn[0]
     youngest = sorted(known, key=lambda each: each.number)[-MOST_KNOWN:]
-    effects = GeneEffects(settings.strategy.rank(youngest, len(youngest)), settings.space)
-    return drawn[int(np.argmin(effects.draw(rng)(drawn)))]
+    return drawn[int(np.argmin(promise(youngest, settings, rng)(drawn)))]
+
+
+def promise(known: Sequence[Individual], settings: EvolutionSettings, rng: np.random.Generator) -> Score:
+    """Learn from individuals what genotypes promise.
+
+    Where the fitness decides and its share of a network's size is known (``settings.size_factor``), effects on the
+    logarithm of the loss alone are learned, and the size, which no training has to tell, is added for each genotype.
+    Else they are effects on the rank.
+
+    Args:
+        known: complete individuals, at least one.
+        settings: of the algorithm.
+        rng: source of randomness.
+
+    Raises:
+        SearchError: an individual lacks a measurement that the selection ranks by.
+    """
+    weight = settings.size_factor
+    if weight is None or not settings.by_fitness or settings.strategy.needs != {"fitness"}:
+        ranked = settings.strategy.rank(known, len(known))
+        return GeneEffects(ranked, _normal_scores(len(ranked)), settings.space).draw(rng)
+
+    def log_weights(genotypes: Sequence[Genotype]) -> NDArray[np.float64]:
+        return np.log([weight(genotype) for genotype in genotypes])
+
+    fitnesses = np.array([each.fitness for each in known], dtype=np.float64)
+    losses = np.log(fitnesses) - log_weights([each.genotype for each in known])
+    loss = GeneEffects(known, _without_outliers(losses), settings.space).draw(rng)
+    return lambda genotypes: loss(genotypes) + log_weights(genotypes)
 
 
 def _mutant(
@@ -141,6 +175,13 @@ def _genes(genotype: Genotype, space: SearchSpace) -> list[float]:
     return [float(np.log1p(value)) if ordered else float(value) for value, ordered in varied]
 
 
+def _without_outliers(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring values to within three robust standard deviations of their median: a training may go astray."""
+    median = np.median(values)
+    reach = 3 * _NORMAL * float(np.median(np.abs(values - median)))
+    return np.clip(values, median - reach, median + reach) if reach else values
+
+
 def _normal_scores(count: int) -> NDArray[np.float64]:
-    """Give the expected place of each rank in a normal distribution, least for the best."""
+    """Return the expected place of each rank in a normal distribution, least for the best."""
     return np.array([NormalDist().inv_cdf((rank + 0.5) / count) for rank in range(count)])

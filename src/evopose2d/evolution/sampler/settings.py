@@ -57,6 +57,8 @@ class EvolutionSettings:
         screening: mutants that are drawn for each child, at least 1; of several, the one is trained that promises most
             by the effects of genes learned so far (1: the paper's).
         mutations: mean number of a child's mutations, at least 1 (the paper's); above, it is geometrically distributed.
+        size_factor: of a genotype, above 0: fitness over loss, as the size of its network decides it, which is known
+            before it is trained. Screening then learns effects on the loss alone.
         strict: wait for running individuals where the algorithm depends on them, so that the outcome does not depend
             on who finishes first, and end where all that could be parents failed. Otherwise nobody ever waits: what
             is complete is what there is, and before anything is, mutations of the ancestor that have no parent.
@@ -77,6 +79,7 @@ class EvolutionSettings:
     controls: bool = False
     screening: int = 1
     mutations: float = 1.0
+    size_factor: Callable[[Genotype], float] | None = None
     strict: bool = True
     objectives: Sequence[str | Objective] = FITNESS_ALONE
 
