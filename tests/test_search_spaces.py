@@ -11,9 +11,12 @@ from evopose2d.genotype import (
     ExtendedSpace,
     Gene,
     Genotype,
+    LimitedSpace,
     Mutation,
+    NoUnseenNeighbour,
     describe_mutation,
     distance,
+    has_unseen_neighbour,
     mutate,
     neighbours,
 )
@@ -78,6 +81,25 @@ def test_further_genes_step_to_the_next_value():
     child = HEAD.ancestor.with_genes({"head_channels": 96, "b1_kernel": 5})
     assert describe_mutation(HEAD.ancestor, child) == "block 1 kernel 3→5, head_channels 64→96"
     assert distance(HEAD.ancestor, child) == 2
+
+
+def test_what_goes_beyond_a_limit_is_never_drawn():
+    within = {each for each in neighbours(SPACE.ancestor, SPACE) if each.blocks[4] == SPACE.ancestor.blocks[4]}
+    space = LimitedSpace(SPACE, lambda genotype: genotype == SPACE.ancestor or genotype in within)
+    rng, seen = np.random.default_rng(0), set()
+    while has_unseen_neighbour(SPACE.ancestor, space, seen):
+        seen.add(mutate(SPACE.ancestor, space, seen, rng))
+    assert seen == within == set(neighbours(SPACE.ancestor, space)) < set(neighbours(SPACE.ancestor, SPACE))
+    with pytest.raises(NoUnseenNeighbour):
+        mutate(SPACE.ancestor, space, seen, rng)
+    beyond = (set(neighbours(SPACE.ancestor, SPACE)) - within).pop()
+    assert beyond not in space and space.genes == SPACE.genes
+    assert mutate(beyond, space, (), rng) == SPACE.ancestor  # put in by hand, it may be a parent: of what is within
+
+
+def test_an_ancestor_beyond_the_limit_is_refused():
+    with pytest.raises(ValueError, match="ancestor: goes beyond the limits"):
+        LimitedSpace(SPACE, lambda genotype: False)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,12 @@ _RANDOM_NUMBERS = ("common", "individual")
 _Made = Annotated[
     Path, typer.Option("--out", help="The table; where it is there, what it lacks is trained.", dir_okay=False)
 ]
-_Given = Annotated[Path, typer.Option("--table", help="Table that `benchmark truth` has made.", dir_okay=False)]
+_Given = Annotated[
+    Path | None,
+    typer.Option(
+        "--table", help="Table that `benchmark truth` has made, instead of the package's own.", dir_okay=False
+    ),
+]
 
 
 def truth(
@@ -56,12 +61,12 @@ def truth(
     )
 
 
-def surrogate(table: _Given = _TABLE, out: Out = None, as_json: AsJson = False) -> None:
+def surrogate(table: _Given = None, out: Out = None, as_json: AsJson = False) -> None:
     """Cross-validate the model of the ground truth: how well it ranks genotypes that it was not fitted to."""
     from evopose2d.quality.surrogate import cross_validate, seed_noise
-    from evopose2d.quality.table import read_table
+    from evopose2d.quality.table import SHIPPED, read_table
 
-    trainings = read_table(table)
+    trainings = read_table(table or SHIPPED)
     qualities = [asdict(quality) for quality in cross_validate(trainings)]
     noise = asdict(seed_noise(trainings))
     save({"quality": qualities, "noise": noise}, out)
@@ -74,7 +79,7 @@ def surrogate(table: _Given = _TABLE, out: Out = None, as_json: AsJson = False) 
 
 def samplers(
     overrides: Overrides = None,
-    table: _Given = _TABLE,
+    table: _Given = None,
     seeds: Annotated[int, typer.Option(min=1, help="Searches of each sampler.")] = 50,
     first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first of them.")] = 0,
     evaluations: Annotated[int, typer.Option(min=1, help="Trainings of each search.")] = 300,
@@ -91,9 +96,9 @@ def samplers(
     from evopose2d.quality.contestants import contestants
     from evopose2d.quality.problem import Problem
     from evopose2d.quality.surrogate import Surrogate
-    from evopose2d.quality.table import read_table
+    from evopose2d.quality.table import SHIPPED, read_table
 
-    problem = Problem(Surrogate(read_table(table)), evolve.target_parameters, evolve.size_exponent)
+    problem = Problem(Surrogate(read_table(table or SHIPPED)), evolve.target_parameters, evolve.size_exponent)
     everyone = contestants(
         problem.space, children=evolve.children, parents=evolve.parents, size_factor=problem.size_factor
     )
@@ -119,7 +124,7 @@ def ranking(
     small: Annotated[
         bool, typer.Option("--small", help="The ground truth's setting and table, instead of trainings in full.")
     ] = False,
-    table: _Given = _TABLE,
+    table: _Given = None,
     genotypes: Annotated[int, typer.Option(min=6, help="Genotypes to rank.")] = 20,
     full_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a training in full.")] = 10,
     full_seeds: Annotated[int, typer.Option(min=1, help="Trainings in full of each genotype.")] = 1,
@@ -145,7 +150,7 @@ def ranking(
     settings = _small_setting(params, _FOLDER, overrides, more) if small else load_settings(params, overrides, more)
     from evopose2d.quality.agreement import rules
     from evopose2d.quality.ranking import rank
-    from evopose2d.quality.table import read_table
+    from evopose2d.quality.table import SHIPPED, read_table
     from evopose2d.quality.truth import prepare_data
 
     if small:
@@ -157,7 +162,7 @@ def ranking(
         genotypes=genotypes,
         full_epochs=full_epochs,
         full_seeds=full_seeds,
-        table=read_table(table) if small else None,
+        table=read_table(table or SHIPPED) if small else None,
     )
     rows = [asdict(row) for row in agreements]
     save(rows, out)

@@ -190,6 +190,8 @@ class EvolveConfig:
     inheritance: str = _allowed(choices=("function-preserving", "original", "none"))
     target_parameters: float = _allowed(above=0.0)
     size_exponent: float = _allowed(maximum=0.0)
+    max_parameters: int | None = _allowed(minimum=1)
+    max_multiply_adds: int | None = _allowed(minimum=1)
     workers: int = _allowed(minimum=0)
     threads: int = _allowed(minimum=1)
     cpus: float = _allowed(above=0.0)

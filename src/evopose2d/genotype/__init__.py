@@ -5,6 +5,7 @@ Source: McNally et al., "EvoPose2D", arXiv 2011.08446, the search space and muta
 
 from evopose2d.genotype.encoding import BLOCK_GENE_NAMES, BLOCKS, FURTHER_GENES, GENES, Block, Genotype
 from evopose2d.genotype.extended import ExtendedSpace
+from evopose2d.genotype.limited import LimitedSpace
 from evopose2d.genotype.mutation import (
     NoUnseenNeighbour,
     by_genes,
@@ -28,6 +29,7 @@ __all__ = [
     "ExtendedSpace",
     "Gene",
     "Genotype",
+    "LimitedSpace",
     "Mutation",
     "NoUnseenNeighbour",
     "PaperSpace",

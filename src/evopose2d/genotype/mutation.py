@@ -30,7 +30,7 @@ def mutate(
     fingerprint: Callable[[Genotype], Hashable] = by_genes,
     fix: Callable[[Genotype], Genotype] = unchanged,
 ) -> Genotype:
-    """Draw a child that differs from its parent in one gene and has not been seen.
+    """Draw a child of the space that differs from its parent in one gene and has not been seen.
 
     The change is drawn from those of the space, with their probabilities. The paper's code draws again until the child
     is new; leaving out what was drawn in vain and drawing from the rest gives every child the same probability, and it
@@ -61,7 +61,8 @@ def mutate(
             drawn = int(rng.choice(len(candidates), p=weights / weights.sum()))
             child = fix(candidates[drawn].applied_to(parent))
             child_fingerprint = fingerprint(child)
-            if child_fingerprint != parent_fingerprint and child_fingerprint not in seen:
+            new = child_fingerprint != parent_fingerprint and child_fingerprint not in seen
+            if new and (fix is not unchanged or child in space):
                 return child
             weights[drawn] = 0.0
     raise NoUnseenNeighbour(f"all {len(candidates)} genotypes one mutation away from {parent} have been seen")
@@ -87,13 +88,15 @@ def neighbour_fingerprints(
     """
     space.check(parent)
     own = fingerprint(parent)
-    fingerprints = (fingerprint(mutation.applied_to(parent)) for mutation in space.mutations(parent))
+    children = (mutation.applied_to(parent) for mutation in space.mutations(parent))
+    fingerprints = (fingerprint(child) for child in children if child in space)
     return (each for each in fingerprints if each != own)
 
 
 def neighbours(parent: Genotype, space: SearchSpace) -> list[Genotype]:
     """Return every genotype of the space that is one mutation away from ``parent``, each once."""
-    return [mutation.applied_to(parent) for mutation in space.mutations(parent)]
+    children = (mutation.applied_to(parent) for mutation in space.mutations(parent))
+    return [child for child in children if child in space]
 
 
 def distance(one: Genotype, other: Genotype) -> int:

@@ -63,9 +63,10 @@ class SearchSpace(Protocol):
         """
 
     def mutations(self, parent: Genotype) -> list[Mutation]:
-        """Return every change of one gene that stays within the space, with the probability of drawing it.
+        """Return every change of one gene that its values allow, with the probability of drawing it.
 
-        The probabilities add up to 1 at most: the rest are draws that change nothing.
+        The probabilities add up to 1 at most: the rest are draws that change nothing. What a change leads to is held
+        against the space once more when it is drawn, so a space that is costly to ask may return too many.
         """
 
 

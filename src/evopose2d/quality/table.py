@@ -14,6 +14,9 @@ from evopose2d.errors import DataError
 from evopose2d.files import replacing
 from evopose2d.genotype import BLOCKS, GENES, Genotype
 
+SHIPPED = Path(__file__).with_name("truth.csv.gz")
+"""The table that comes with the package (docs/search-quality.md)."""
+
 _VERSION = 1
 _COLUMNS = (
     "number",

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import optuna
 import pytest
 from search_doubles import make_params
 
@@ -15,7 +16,7 @@ from evopose2d.evolution.individuals.configuration import (
 )
 from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec
-from evopose2d.evolution.sampler import Individual, State
+from evopose2d.evolution.sampler import Individual, State, suggest_genotype
 from evopose2d.genotype import Genotype, neighbours
 from evopose2d.networks.families.evopose2d import describe
 
@@ -40,6 +41,11 @@ def test_the_shipped_settings_are_those_of_a_search(tmp_path):
         (["evolve.cpus=1.5"], r"evolve\.cpus: got 1\.5, must be a whole number"),
         (["evolve.gpus=2.5"], r"evolve\.gpus: got 2\.5, must be a whole number"),
         (["accelerator.device=gpu"], r"evolve\.gpus: got 0\.0, must be above 0 where accelerator\.device is gpu"),
+        (
+            ["evolve.max_parameters=9"],
+            r"evolve\.max_parameters: got 9, must be at least the ancestor's \d{6}",
+        ),
+        (["evolve.max_multiply_adds=1"], r"evolve\.max_multiply_adds: got 1, must be at least the ancestor's \d{8}"),
         (["accelerator.device=tpu", "evolve.gpus=1"], r"evolve\.tpus: got 0\.0, must be above 0"),
     ],
 )
@@ -61,6 +67,24 @@ def test_every_reachable_genotype_builds_a_network(tmp_path):
     space = search_space(params)
     for child in neighbours(space.ancestor, space):
         describe(replace(params.model, genotype=child.to_lists()), 17)
+
+
+@pytest.mark.parametrize("measure", ["parameters", "multiply_adds"])
+def test_networks_beyond_a_limit_are_never_proposed(tmp_path, measure):
+    params = make_params(tmp_path)
+    own = getattr(network_size(params.model, search_space(params).ancestor, 17), measure)
+    limited = make_params(tmp_path, f"evolve.max_{measure}={own}", "evolve.mutations=3")
+    sizes = {}
+    for each in (params, limited):
+        sampler, study = evolution_sampler(each, 17), optuna.create_study()
+        study.sampler = sampler
+        for _ in range(25):
+            trial = study.ask()
+            genotype = suggest_genotype(trial, sampler.settings.space)
+            sizes.setdefault(each is limited, []).append(getattr(network_size(each.model, genotype, 17), measure))
+            study.tell(trial, 1.0)
+    assert max(sizes[True]) <= own < max(sizes[False])
+    assert len(set(sizes[True])) > 15
 
 
 def test_genotypes_that_build_the_same_network_are_one(tmp_path):

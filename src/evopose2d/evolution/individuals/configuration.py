@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from evopose2d.errors import ConfigError
 from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec, search_fitness
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
-from evopose2d.genotype import Genotype, SearchSpace, describe_mutation
+from evopose2d.genotype import Genotype, LimitedSpace, SearchSpace, describe_mutation
 from evopose2d.networks.architecture import ModelConfig
 from evopose2d.networks.families.evopose2d import count, describe
 from evopose2d.networks.scaling import NetworkSpec
@@ -70,12 +70,13 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
         return hashlib.blake2b(repr(network).encode(), digest_size=16).digest()
 
     @lru_cache(maxsize=65536)
-    def size_factor(genotype: Genotype) -> float:
-        return search_fitness([1.0], network_size(params.model, genotype, keypoints).parameters, evolve)
+    def size(genotype: Genotype) -> tuple[int, int]:
+        counted = network_size(params.model, genotype, keypoints)
+        return counted.parameters, counted.multiply_adds
 
     try:
         return EvolutionSampler(
-            search_space(params),
+            _within_limits(search_space(params), size, evolve),
             children=evolve.children,
             parents=evolve.parents,
             seed=evolve.seed,
@@ -88,11 +89,31 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
             controls=evolve.controls,
             screening=evolve.screening,
             mutations=evolve.mutations,
-            size_factor=size_factor,
+            size_factor=lambda genotype: search_fitness([1.0], size(genotype)[0], evolve),
             exclusive=True,
         )
     except ValueError as error:
         raise ConfigError(f"evolve.{error}") from None
+
+
+def _within_limits(
+    space: SearchSpace, size: Callable[[Genotype], tuple[int, int]], evolve: EvolveConfig
+) -> SearchSpace:
+    """Return the space without networks of more parameters or multiply-adds than allowed.
+
+    Raises:
+        ConfigError: the ancestor's has more.
+    """
+    limits = (evolve.max_parameters, evolve.max_multiply_adds)
+    if limits == (None, None):
+        return space
+    for name, most, own in zip(("max_parameters", "max_multiply_adds"), limits, size(space.ancestor), strict=True):
+        if most is not None and own > most:
+            raise ConfigError(f"evolve.{name}: got {most}, must be at least the ancestor's {own}")
+    return LimitedSpace(
+        space,
+        lambda genotype: all(most is None or own <= most for most, own in zip(limits, size(genotype), strict=True)),
+    )
 
 
 def network_spec(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSpec:

@@ -61,6 +61,8 @@ _BEFORE: Mapping[str, Any] = {
     "evolve.random_numbers": "individual",
     "evolve.controls": False,
     "evolve.accumulation": 1,
+    "evolve.max_multiply_adds": None,
+    "evolve.max_parameters": None,
     "evolve.mutations": 1,
     "evolve.screening": 1,
 }
