@@ -1,11 +1,13 @@
 """Stand-ins for what a search needs, also imported by Ray workers: nothing here imports TensorFlow."""
 
+import contextlib
 import json
 import os
 import signal
 import time
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,11 @@ from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
 from evopose2d.data.shards import RecordsInfo, write_info
 from evopose2d.errors import TrainingError
+from evopose2d.evolution import search
 from evopose2d.evolution.individuals.configuration import network_size
 from evopose2d.evolution.individuals.spec import IndividualFailure, IndividualResult, IndividualSpec
+from evopose2d.evolution.latency.gauge import Gauge
+from evopose2d.evolution.latency.requests import Measure
 from evopose2d.evolution.results.journal import open_study
 from evopose2d.evolution.sampler import Individual, Role, read_history
 from evopose2d.evolution.search import evolution_sampler
@@ -42,6 +47,15 @@ SMALL = (
     "model.head_blocks=3",
     "model.head_channels=64",
 )
+
+MEASURED = (
+    "evolve.objectives=[ap,latency]",
+    "evolve.latency.source=tflite",
+    "evolve.controls=true",
+    "evolve.finalists=1",
+    "evolve.final_seeds=1",
+)
+"""Of a search whose networks are measured."""
 
 
 def make_params(folder: Path, *overrides: str) -> Params:
@@ -216,3 +230,21 @@ def population(params: Params) -> list[Individual]:
     sampler = evolution_sampler(params, COCO_PERSON.count)
     study = open_study(Path(params.evolve.root) / "study.journal", sampler)
     return read_history(study, sampler.settings).individuals
+
+
+def run_measured(folder: Path, measure: Measure, *overrides: str, stop_at: int | None = None) -> Params:
+    """Run a small search of settings ``MEASURED`` whose networks are measured as ``measure`` says."""
+    params, trainer = make_params(folder, *MEASURED, *overrides), Trainer(folder / "notes")
+
+    def training(spec, params, weights):
+        if spec.number == stop_at:
+            raise KeyboardInterrupt
+        return trainer(spec, params, weights)
+
+    @contextlib.contextmanager
+    def latencies(params, keypoints):
+        with Gauge(params, keypoints, measure) as gauge:
+            yield gauge
+
+    search.run(params, engine=partial(InlineEngine, trainer=training), latencies=latencies)
+    return params

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Out, Overrides, ParamsFile, Set, load_settings
+from evopose2d.cli.benchmark_latency import latency
 from evopose2d.cli.benchmark_quality import ranking, samplers, surrogate, truth
 from evopose2d.cli.options import Coordinates, Device, FlipTest, Method, Precision
 from evopose2d.cli.output import import_quietly, save, show
@@ -134,5 +135,5 @@ def pipeline(
     show(rows, title=f"input pipeline, {height}x{width}, {records.people} people", as_json=as_json)
 
 
-for command in (truth, surrogate, samplers, ranking):
+for command in (latency, truth, surrogate, samplers, ranking):
     benchmark.command()(command)

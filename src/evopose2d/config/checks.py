@@ -129,9 +129,9 @@ def _check_latency(evolve: EvolveConfig) -> None:
     latency = evolve.latency
     if latency.source == "none" and "latency" in (*evolve.objectives, evolve.selection):
         raise ConfigError(
-            "evolve.latency.source: got 'none', must be onnx, tflite or command where latency is an objective"
+            "evolve.latency.source: got 'none', must be onnx, tflite, command or table where latency is an objective"
         )
-    if (latency.source == "command") != (latency.command is not None):
+    if latency.source != "table" and (latency.source == "command") != (latency.command is not None):
         needed = "name one with {model}" if latency.source == "command" else "be null"
         raise ConfigError(
             f"evolve.latency.command: got {latency.command!r}, must {needed} where evolve.latency.source is "

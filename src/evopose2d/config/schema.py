@@ -157,10 +157,11 @@ class SpaceConfig:
 class LatencyConfig:
     """How long a prediction takes on the device that the search is for (``evolve.latency``)."""
 
-    source: str = _allowed(choices=("none", "onnx", "tflite", "command"))
+    source: str = _allowed(choices=("none", "onnx", "tflite", "command", "table"))
     threads: int = _allowed(minimum=1)
     command: str | None = _allowed()
     format: str = _allowed(choices=("onnx", "tflite"))
+    checks: int = _allowed(minimum=3)
 
 
 @dataclass(frozen=True)

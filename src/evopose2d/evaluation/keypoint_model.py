@@ -1,11 +1,10 @@
 """From crops to keypoints: what is left of a network when nothing is to be measured."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
-
-from evopose2d.evaluation.decoding import HeatmapReader
 
 Tensor = Any  # a tensor of any backend
 
@@ -15,11 +14,17 @@ class KeypointModel(keras.Model):
 
     Args:
         network: from images (B, H, W, 3), RGB 0..255, to heatmaps (B, h, w, K) with peaks of about 255.
-        reader: how heatmaps become keypoints.
+        reader: how heatmaps become keypoints: a function of them and of what returns those of the mirrored images.
         jit_compile: whether XLA compiles the forward pass on TensorFlow; JAX always compiles.
     """
 
-    def __init__(self, network: keras.Model, reader: HeatmapReader, *, jit_compile: bool = False) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        reader: Callable[[Tensor, Callable[[], Tensor]], Tensor],
+        *,
+        jit_compile: bool = False,
+    ) -> None:
         # What follows the network is worth float32 in any precision policy: coordinates go beyond 256.
         super().__init__(name="keypoint_model", dtype="float32")
         self.network = network

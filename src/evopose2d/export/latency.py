@@ -21,13 +21,16 @@ class Latency:
 
     Attributes:
         milliseconds: the median.
-        spread: from the first quartile to the third, in milliseconds.
+        spread: from the first quartile to the third, in milliseconds; None where it was predicted.
         stable: whether the median had stopped to change when the measurement ended.
+        relative_error: of a prediction, as that of half of the networks that were measured beside it is not
+            greater; None where it was measured.
     """
 
     milliseconds: float
-    spread: float
+    spread: float | None
     stable: bool
+    relative_error: float | None = None
 
     @classmethod
     def of(cls, samples: Sequence[float], *, stable: bool) -> "Latency":
@@ -63,18 +66,18 @@ def time_until_stable(call: Callable[[], object], clock: Callable[[], float] = t
 
 
 def measure_file(name: str, path: Path, input_shape: Sequence[int], threads: int) -> Latency:
-    """Measure an exported network on one crop.
+    """Measure an exported network on one crop, or a part of one on features.
 
     Args:
         name: of its format, one of ``FORMATS``.
         path: the file.
-        input_shape: height and width of a crop in pixels.
+        input_shape: (H, W, C) of what it reads.
         threads: that the runtime computes with.
     """
     from evopose2d.export.formats import FORMATS
 
     runner = FORMATS[name].runner(path, threads)
-    crop = np.random.default_rng(0).integers(0, 255, (1, input_shape[0], input_shape[1], 3), np.uint8)
+    crop = np.random.default_rng(0).integers(0, 255, (1, *input_shape), np.uint8)
     return time_until_stable(lambda: runner(crop))
 
 

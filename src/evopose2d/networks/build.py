@@ -12,6 +12,7 @@ from evopose2d.networks.cpu_kernels import CpuLayerFactory, are_faster
 from evopose2d.networks.images import IMAGE_MEAN, IMAGE_STD
 from evopose2d.networks.keras_operations import KerasOperations
 from evopose2d.networks.layers import LayerFactory
+from evopose2d.networks.parts import STEM, Part, apply_part
 from evopose2d.networks.pose_heatmaps import PoseHeatmaps
 from evopose2d.networks.registry import architecture_of
 
@@ -66,7 +67,7 @@ def build_supervised(
         lambda operations, images: family.outputs(operations, images, model, keypoints),
         (model.input_shape[0], model.input_shape[1]),
         model.architecture,
-        (CpuLayerFactory if are_faster() else LayerFactory)(seed, synchronized),
+        _layer_factory(seed, synchronized),
         pose=_pose_input(family.pose_input(model), keypoints),
     )
 
@@ -95,6 +96,23 @@ def build(
         features = keras.layers.Concatenate(dtype="float32", name="images_and_pose")([features, drawn])
     outputs = tuple(describe(KerasOperations(layers), features))
     return SupervisedNetwork(keras.Model(inputs, outputs[-1].heatmaps, name=name), outputs)
+
+
+def build_part(part: Part) -> keras.Model:
+    """Build a part of an EvoPose2D network as a network of its own, with random weights.
+
+    Returns:
+        A Functional network from input ``images`` (B, height, width, inputs), of the stem RGB 0..255, to features.
+    """
+    images = keras.Input((part.height, part.width, part.inputs), dtype="float32", name="images")
+    features = _normalised(images) if part.kind == STEM else images
+    given = apply_part(KerasOperations(_layer_factory(0, False)), features, part)
+    # Where nothing is applied, the input itself would be no output.
+    return keras.Model(images, keras.layers.Identity(name="given")(given), name="part")
+
+
+def _layer_factory(seed: int, synchronized: bool) -> LayerFactory:
+    return (CpuLayerFactory if are_faster() else LayerFactory)(seed, synchronized)
 
 
 def _pose_input(pose: PoseInput | None, keypoints: int) -> tuple[Tensor, float] | None:

@@ -1,33 +1,22 @@
 """A search whose individuals' networks are measured: each once, whatever is broken off."""
 
-import contextlib
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
-from search_doubles import InlineEngine, Trainer, make_params, population, trained
+from search_doubles import MEASURED, make_params, population, run_measured, trained
 
 from evopose2d.errors import ConfigError, SearchError
-from evopose2d.evolution import search
 from evopose2d.evolution.individuals.configuration import check_search
 from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.latency import gauge as gauge_module
-from evopose2d.evolution.latency.gauge import Gauge, reserved_processors
+from evopose2d.evolution.latency.gauge import reserved_processors
 from evopose2d.evolution.results.archive import read_search
 from evopose2d.evolution.results.front import front_rows
 from evopose2d.evolution.results.journal import read_study
 from evopose2d.evolution.results.winner import winners
 from evopose2d.evolution.tracking.records import RunContext, run_of_result
 from evopose2d.export.latency import Latency
-
-FAST = (
-    "evolve.objectives=[ap,latency]",
-    "evolve.latency.source=tflite",
-    "evolve.controls=true",
-    "evolve.finalists=1",
-    "evolve.final_seeds=1",
-)
 
 
 def _milliseconds(genotype):
@@ -46,26 +35,9 @@ class _Meter:
         return Latency(_milliseconds(request["model"]["genotype"]), 0.5, True)
 
 
-def _run(folder, meter, *overrides, stop_at=None):
-    params, trainer = make_params(folder, *FAST, *overrides), Trainer(folder / "notes")
-
-    def training(spec, params, weights):
-        if spec.number == stop_at:
-            raise KeyboardInterrupt
-        return trainer(spec, params, weights)
-
-    @contextlib.contextmanager
-    def latencies(params, keypoints):
-        with Gauge(params, keypoints, meter) as gauge:
-            yield gauge
-
-    search.run(params, engine=partial(InlineEngine, trainer=training), latencies=latencies)
-    return params
-
-
 def test_every_individual_has_its_latency_and_no_network_is_measured_twice(tmp_path):
     meter = _Meter()
-    params = _run(tmp_path, meter)
+    params = run_measured(tmp_path, meter)
     archive = read_search(Path(params.evolve.root))
     everybody = [*archive.results.values(), *archive.finals.values()]
     assert len(everybody) > len(archive.results) > 9  # controls and finalists are of networks that are known
@@ -84,11 +56,11 @@ def test_every_individual_has_its_latency_and_no_network_is_measured_twice(tmp_p
 
 
 def test_a_search_that_goes_on_takes_what_was_measured(tmp_path):
-    unbroken = _run(tmp_path / "unbroken", _Meter())
+    unbroken = run_measured(tmp_path / "unbroken", _Meter())
     first, second = _Meter(), _Meter()
     with pytest.raises(KeyboardInterrupt):
-        _run(tmp_path / "broken", first, stop_at=7)
-    resumed = _run(tmp_path / "broken", second)
+        run_measured(tmp_path / "broken", first, stop_at=7)
+    resumed = run_measured(tmp_path / "broken", second)
     assert population(resumed) == population(unbroken)
     assert not set(first.measured) & set(second.measured)
     numbers = trained(tmp_path / "broken" / "notes")
@@ -96,14 +68,14 @@ def test_a_search_that_goes_on_takes_what_was_measured(tmp_path):
 
 
 def test_a_device_that_does_not_answer_stops_the_search_which_then_goes_on(tmp_path):
-    unbroken = _run(tmp_path / "unbroken", _Meter())
+    unbroken = run_measured(tmp_path / "unbroken", _Meter())
     with pytest.raises(SearchError, match=r"^no phone; once that is mended, the same command goes on from here$"):
-        _run(tmp_path / "broken", _Meter(fails_at=3))
-    assert population(_run(tmp_path / "broken", _Meter())) == population(unbroken)
+        run_measured(tmp_path / "broken", _Meter(fails_at=3))
+    assert population(run_measured(tmp_path / "broken", _Meter())) == population(unbroken)
 
 
 def test_mlflow_is_told(tmp_path):
-    params = _run(tmp_path, _Meter())
+    params = run_measured(tmp_path, _Meter())
     result = read_search(Path(params.evolve.root)).results[1]
     folder = tmp_path / "run"
     folder.mkdir()
@@ -117,7 +89,7 @@ def test_mlflow_is_told(tmp_path):
     [
         (
             ["evolve.objectives=[ap,latency]"],
-            r"^evolve\.latency\.source: got 'none', must be onnx, tflite or command where latency is an objective$",
+            r"^evolve\.latency\.source: got 'none', must be onnx, tflite, command or table where latency is an",
         ),
         (["evolve.latency.source=command"], r"^evolve\.latency\.command: got None, must name one with \{model\}"),
         (["evolve.latency.command=bench {model}"], r"^evolve\.latency\.command: got 'bench .*, must be null where"),
@@ -134,7 +106,7 @@ def test_settings_that_measure_nothing_are_refused(tmp_path, overrides, told):
 
 
 def test_processors_are_set_apart_and_given_back(tmp_path, monkeypatch):
-    latency = make_params(tmp_path, *FAST).evolve.latency
+    latency = make_params(tmp_path, *MEASURED).evolve.latency
     kept = []
     monkeypatch.setattr(gauge_module.os, "sched_getaffinity", lambda pid: {0, 1, 2, 5}, raising=False)
     monkeypatch.setattr(

@@ -13,6 +13,7 @@ from evopose2d.evolution.latency.gauge import Meter
 from evopose2d.evolution.latency.meter import run_command
 from evopose2d.export.latency import time_until_stable
 from evopose2d.keypoints import COCO_PERSON
+from evopose2d.networks.parts import Part
 
 
 def _command(code: str) -> str:
@@ -88,19 +89,28 @@ def test_a_process_measures_networks_in_the_runtimes(tmp_path: Path):
     params = make_params(tmp_path, "model.head_channels=16")
     meter = Meter(sorted(os.sched_getaffinity(0))[-1:])
 
+    common = {"keypoints": asdict(COCO_PERSON), "threads": 1}
+    size = _command("import sys, os; print(os.path.getsize(sys.argv[1]))")
+
     def measured(source, genotype):
         model = asdict(params.model) | {"genotype": genotype}
-        request = {"model": model, "keypoints": asdict(COCO_PERSON), "source": source, "format": "tflite"}
-        command = _command("import sys, os; print(os.path.getsize(sys.argv[1]))")
-        return meter(request | {"threads": 1, "command": command})
+        command = size if source == "command" else None
+        return meter({"model": model, **common, "source": source, "format": "tflite", "command": command})
+
+    def part(name, part):
+        return meter({"part": asdict(part), **common, "source": "table", "format": name, "command": None})
 
     try:
+        for name in ("tflite", "onnx"):
+            block = Part("block", 16, 12, 64, 64, kernel=5, expansion=6, squeeze=16)
+            assert 0 < part(name, block.cut).milliseconds < part(name, block).milliseconds
+            assert part(name, Part("heatmaps", 16, 12, 8, 17)).milliseconds > 0
         for source in ("tflite", "onnx"):
             small, large = (measured(source, genotype) for genotype in (TINY_ANCESTOR, params.evolve.ancestor))
             assert 0 < small.milliseconds < large.milliseconds
         assert measured("command", TINY_ANCESTOR).milliseconds > 1000  # bytes of the file, which it can read
         with pytest.raises(SearchError, match="model"):
-            meter({"model": {"architecture": "none"}, "source": "tflite"})
+            meter({"model": {"architecture": "none"}, **common, "source": "tflite"})
         assert measured("tflite", TINY_ANCESTOR).milliseconds > 0  # it goes on
     finally:
         meter.close()

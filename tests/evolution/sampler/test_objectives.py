@@ -107,6 +107,21 @@ def test_the_front_moves_on_and_optuna_draws_its_hypervolume(tmp_path):
     assert volumes[-1] > volumes[0]
 
 
+def test_optuna_draws_a_stored_front(tmp_path):
+    plotly = pytest.importorskip("plotly")
+    searched(*opened(tmp_path / "journal"), 21)
+    study, _ = opened(tmp_path / "journal")  # as whoever looks at it reads it
+    figure = optuna.visualization.plot_pareto_front(study, target_names=["AP", "parameters"])
+    assert isinstance(figure, plotly.graph_objects.Figure)
+    drawn = {values for trace in figure.data for values in zip(trace.x, trace.y, strict=True)}
+    assert drawn == {tuple(trial.values) for trial in study.trials}
+    front = next(trace for trace in figure.data if trace.name == "Best Trial")
+    assert set(zip(front.x, front.y, strict=True)) == {tuple(trial.values) for trial in study.best_trials}
+    history = optuna.visualization.plot_hypervolume_history(study, [0.0, 200.0]).data[0]
+    assert len(history.y) == 21
+    assert history.y[-1] > history.y[0]
+
+
 def test_an_objective_function_returns_the_values_themselves():
     sampler = EvolutionSampler(SPACE, **OPTIONS)
     study = optuna.create_study(sampler=sampler, directions=DIRECTIONS)

@@ -62,6 +62,8 @@ class IndividualResult:
         role: what it is for.
         latency: milliseconds of a prediction on the target device; None where it was not measured.
         latency_spread: of the measured times, from the first quartile to the third, in milliseconds.
+        latency_error: relative error that half of the networks do not exceed that were measured beside, where the
+            latency was predicted; None where it was measured.
     """
 
     number: int
@@ -80,6 +82,7 @@ class IndividualResult:
     role: Role = Role.CHILD
     latency: float | None = None
     latency_spread: float | None = None
+    latency_error: float | None = None
 
     @classmethod
     def of(
@@ -133,6 +136,15 @@ class IndividualResult:
     def ap(self) -> float:
         """COCO keypoint AP of the weights kept, 0 to 1, from the validation pass that chose them."""
         return self.best.val_ap
+
+    @property
+    def latency_text(self) -> str:
+        """Its latency, to follow other figures; empty where there is none."""
+        if self.latency is None:
+            return ""
+        error = self.latency_error
+        predicted = "" if error is None else f" (predicted; half of the predictions are within {error:.1%})"
+        return f", {self.latency:.3g} ms{predicted}"
 
     @property
     def measurements(self) -> dict[str, float]:

@@ -54,7 +54,12 @@ class MeasuringEngine(WrappedEngine):
         for number, outcome in list(self._trained.items()):
             latency = self._gauge.find(outcome.result.genotype)
             if latency is not None:
-                result = replace(outcome.result, latency=latency.milliseconds, latency_spread=latency.spread)
+                result = replace(
+                    outcome.result,
+                    latency=latency.milliseconds,
+                    latency_spread=latency.spread,
+                    latency_error=latency.relative_error,
+                )
                 ready.append(replace(outcome, result=result))
                 del self._trained[number]
         return ready

@@ -9,7 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -20,18 +20,17 @@ from evopose2d.config.schema import LatencyConfig, Params
 from evopose2d.errors import ConfigError, SearchError
 from evopose2d.evolution.individuals.configuration import network_spec
 from evopose2d.evolution.individuals.store import writing
+from evopose2d.evolution.latency.requests import Measure, of_network, patient
+from evopose2d.evolution.latency.table import LatencyTable
 from evopose2d.export.latency import Latency
 from evopose2d.files import write_json
 from evopose2d.genotype import Genotype
 from evopose2d.keypoints import KeypointSchema
-from evopose2d.networks.registry import architecture_of
 
 logger = logging.getLogger(__name__)
 
 _MODULE = "evopose2d.evolution.latency.meter"
 _TASKS = 32  # networks that one process exports before it makes room for a fresh one
-Measure = Callable[[Mapping[str, Any]], Latency]
-"""Measures the network of a request, as :func:`.meter.measure` takes it."""
 
 
 class Meter:
@@ -97,13 +96,19 @@ class Gauge:
     Args:
         params: all settings.
         keypoints: what the networks' heatmaps stand for.
-        measure: measures a network.
+        measure: measures a network or a part of one.
+
+    Raises:
+        ConfigError, SearchError: as :class:`.table.LatencyTable`, where latencies are predicted.
     """
 
     def __init__(self, params: Params, keypoints: KeypointSchema, measure: Measure) -> None:
         self._params = params
         self._keypoints = keypoints
-        self._measure = measure
+        self._measure = patient(measure, params.evolve.attempts)
+        self._table: LatencyTable | None = None
+        if params.evolve.latency.source == "table":
+            self._table = LatencyTable(params, keypoints, self._measure)
         self._folder = Path(params.evolve.root) / "latency"
         self._wanted: queue.Queue[tuple[str, Genotype] | None] = queue.Queue()
         self._asked: set[str] = set()
@@ -145,10 +150,15 @@ class Gauge:
         while (wanted := self._wanted.get()) is not None and self._error is None:
             key, genotype = wanted
             try:
-                self._known[key] = self._kept(key) or self._measured(key, genotype)
+                self._known[key] = self._found(key, genotype)
             except Exception as error:  # noqa: BLE001 - the driver raises it
                 self._error = error
             self._news.set()
+
+    def _found(self, key: str, genotype: Genotype) -> Latency:
+        if self._table is not None:
+            return self._table.predict(genotype)
+        return self._kept(key) or self._measured(key, genotype)
 
     def _kept(self, key: str) -> Latency | None:
         try:
@@ -157,31 +167,13 @@ class Gauge:
             return None
 
     def _measured(self, key: str, genotype: Genotype) -> Latency:
-        found = self._tried(genotype)
+        found = self._measure(of_network(self._params, self._keypoints, genotype))
         if not found.stable:
             logger.warning("latency of %s: not stable, spread %.3g ms", genotype, found.spread)
         with writing(self._path(key)):
             self._folder.mkdir(parents=True, exist_ok=True)
             write_json(self._path(key), asdict(found))
         return found
-
-    def _tried(self, genotype: Genotype) -> Latency:
-        request = self._request(genotype)
-        for attempt in range(1, self._params.evolve.attempts):
-            try:
-                return self._measure(request)
-            except SearchError as error:
-                logger.warning("latency of %s, attempt %d: %s", genotype, attempt, error)
-        return self._measure(request)
-
-    def _request(self, genotype: Genotype) -> dict[str, Any]:
-        model, latency = self._params.model, self._params.evolve.latency
-        built = architecture_of(model).with_genotype(model, genotype.to_lists())
-        return {
-            "model": asdict(built) | genotype.settings,
-            "keypoints": asdict(self._keypoints),
-            **asdict(latency),
-        }
 
     def _key(self, genotype: Genotype) -> str:
         network = network_spec(self._params.model, genotype, self._keypoints.count).phenotype
@@ -202,17 +194,27 @@ def latency_gauge(params: Params, keypoints: KeypointSchema) -> Iterator[Gauge]:
     Raises:
         ConfigError: there are not enough processors to set some apart.
     """
-    with contextlib.ExitStack() as stack:
-        cores = stack.enter_context(reserved_processors(params.evolve.latency))
-        meter = Meter(cores)
-        stack.callback(meter.close)
-        yield stack.enter_context(Gauge(params, keypoints, meter))
+    with _meter(params.evolve.latency) as meter, Gauge(params, keypoints, meter) as gauge:
+        yield gauge
+
+
+@contextlib.contextmanager
+def latency_table(params: Params, keypoints: KeypointSchema) -> Iterator[LatencyTable]:
+    """Open the table of a search by itself; arguments and errors as of ``latency_gauge`` and of the table."""
+    with _meter(params.evolve.latency) as meter:
+        yield LatencyTable(params, keypoints, patient(meter, params.evolve.attempts))
+
+
+@contextlib.contextmanager
+def _meter(latency: LatencyConfig) -> Iterator[Meter]:
+    with reserved_processors(latency) as cores, contextlib.closing(Meter(cores)) as meter:
+        yield meter
 
 
 @contextlib.contextmanager
 def reserved_processors(latency: LatencyConfig) -> Iterator[Sequence[int]]:
     """Leave the last processors to the measurements: this process and all that it starts keep to the others."""
-    if latency.source not in ("onnx", "tflite"):  # nothing is measured here
+    if latency.source in ("none", "command") or latency.command is not None:  # nothing is measured here
         yield ()
         return
     if not hasattr(os, "sched_setaffinity"):

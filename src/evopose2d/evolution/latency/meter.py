@@ -1,7 +1,7 @@
 """The process that measures latencies: ``python -m evopose2d.evolution.latency.meter``.
 
-It exports networks one after the other, their weights random, for these do not change how long a prediction takes. It
-reads a request a line from standard input, and answers each by a line on standard output.
+It exports networks, or parts of them, one after the other, their weights random, for these do not change how long a
+prediction takes. It reads a request a line from standard input, and answers each by a line on standard output.
 """
 
 import json
@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from evopose2d.errors import EvoPoseError, SearchError
 from evopose2d.export.latency import Latency, measure_file
 from evopose2d.keypoints import KeypointSchema
+from evopose2d.networks.parts import HEATMAPS, Part
 from evopose2d.networks.registry import read_model
 
 MODEL = "{model}"
@@ -26,28 +27,26 @@ MODEL = "{model}"
 
 _LEAST_TIMES = 3  # that a command has printed, in one run or in several
 _PATIENCE = 900.0  # seconds
-_FORMATS = {"onnx": "onnx", "tflite": "tflite"}
 
 
 def measure(request: Mapping[str, Any]) -> Latency:
-    """Measure a network.
+    """Measure a network or a part of one.
 
     Args:
-        request: ``model`` and ``keypoints`` of the network, ``source``, ``format``, ``command`` and ``threads`` as in
-            ``evolve.latency``.
+        request: ``model`` of the network, or ``part``; ``keypoints``; ``source``, ``format``, ``command`` and
+            ``threads`` as in ``evolve.latency``.
 
     Raises:
         SearchError: the command failed, or did not print milliseconds.
         ConfigError: the format cannot be written here.
     """
-    model = read_model(request["model"])
-    name = request["format"] if request["source"] == "command" else _FORMATS[request["source"]]
+    name = request["format"] if request["source"] in ("command", "table") else request["source"]
     with tempfile.TemporaryDirectory(prefix="evopose2d-") as folder:
         file = Path(folder) / f"model.{name}"
-        _export(name, file, request)
-        if request["source"] == "command":
+        input_shape = _export(name, file, request)
+        if request["command"] is not None:
             return run_command(request["command"], file)
-        return measure_file(name, file, model.input_shape, request["threads"])
+        return measure_file(name, file, input_shape, request["threads"])
 
 
 def run_command(command: str, file: Path) -> Latency:
@@ -98,27 +97,40 @@ def _answer(request: Mapping[str, Any], answers: TextIO) -> None:
     answers.write(json.dumps(answer) + "\n")
 
 
-def _export(name: str, file: Path, request: Mapping[str, Any]) -> None:
+def _export(name: str, file: Path, request: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Write a network, heatmaps to keypoints included, or a part of one; return (H, W, C) of what it reads."""
     import numpy as np
 
-    from evopose2d.evaluation.decoding import Decoding, HeatmapReader
     from evopose2d.evaluation.keypoint_model import KeypointModel
     from evopose2d.evolution.working.memory import release_networks
     from evopose2d.export.formats import FORMATS, check_available
-    from evopose2d.networks.build import build_network
+    from evopose2d.networks.build import build_network, build_part
 
     check_available(name)
-    model = read_model(request["model"])
+    part = Part(**request["part"]) if "part" in request else None
     keypoints = KeypointSchema.from_json(request["keypoints"])
     try:
-        network = build_network(model, keypoints.count)
-        stride = network.input_shape[1] // network.output_shape[1]
-        reader = HeatmapReader(Decoding(False, "quarter-pixel", "original"), keypoints.flip_permutation, 2.0, stride)
-        keypoint_model = KeypointModel(network, reader)
-        keypoint_model(np.zeros((1, *network.input_shape[1:]), np.uint8))  # which builds it
+        network = build_part(part) if part else build_network(read_model(request["model"]), keypoints.count)
+        input_shape: tuple[int, int, int] = network.input_shape[1:]
+        whole = part is None or part.kind == HEATMAPS
+        keypoint_model = KeypointModel(network, _reader(network, keypoints) if whole else _as_they_are)
+        keypoint_model(np.zeros((1, *input_shape), np.uint8))  # which builds it
         FORMATS[name].write(keypoint_model, np.empty(0, np.uint8), file)
+        return input_shape
     finally:
         release_networks()
+
+
+def _reader(network: Any, keypoints: KeypointSchema) -> Any:  # noqa: ANN401 - of and on Keras, imported late
+    from evopose2d.evaluation.decoding import Decoding, HeatmapReader
+
+    stride = network.input_shape[1] // network.output_shape[1]
+    return HeatmapReader(Decoding(False, "quarter-pixel", "original"), keypoints.flip_permutation, 2.0, stride)
+
+
+def _as_they_are(features: Any, mirrored: Callable[[], Any]) -> Any:  # noqa: ANN401 - tensors
+    del mirrored
+    return features
 
 
 def _times(printed: str) -> list[float]:

@@ -94,6 +94,11 @@ class SearchArchive:
         return find_objectives(FinalSettings.of_settings(self.settings).objectives)
 
     @property
+    def predicts_latency(self) -> bool:
+        """Whether latencies are predicted, not measured."""
+        return self.settings.get("evolve.latency.source") == "table"
+
+    @property
     def front_objectives(self) -> tuple[Objective, ...]:
         """Of what the Pareto front is drawn: the search's objectives; of a single one, val loss against parameters."""
         return self.objectives if len(self.objectives) > 1 else LOSS_AND_SIZE

@@ -29,8 +29,9 @@ def front_rows(archive: SearchArchive) -> list[dict[str, Any]]:
 
 def front_axes(archive: SearchArchive) -> list[Axis]:
     """Return how each objective of the front is drawn."""
+    labels = {**_LABELS, "latency": "predicted latency (ms)"} if archive.predicts_latency else _LABELS
     return [
-        Axis(*_UNITS.get(each.name, (_LABELS.get(each.name, each.name), 1.0)), more_is_better=each.maximised)
+        Axis(*_UNITS.get(each.name, (labels.get(each.name, each.name), 1.0)), more_is_better=each.maximised)
         for each in archive.front_objectives
     ]
 

@@ -106,6 +106,8 @@ def search_identity(
         kept = {key: value for key, value in kept.items() if key not in _OF_LATENCY}
     if params.evolve.space.kind == "paper":
         kept = {key: value for key, value in kept.items() if key not in _EXTENDED}
+    if params.evolve.latency.source != "table":
+        kept.pop("evolve.latency.checks")
     del kept["evolve.initial_weights"]
     if initial is not None:  # the file, not its name
         kept["evolve.initial_weights"] = initial.identity

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from evopose2d.evolution.results.archive import SearchArchive
 from evopose2d.evolution.results.front import front_axes, front_dots, front_rows
 from evopose2d.evolution.results.lineage import ancestry, pareto_numbers, population_table, tree_layout
+from evopose2d.evolution.results.prediction import PredictionError
 from evopose2d.evolution.sampler import Individual, Role, State
 from evopose2d.files import write_json, write_text
 from evopose2d.progress import duration
@@ -112,6 +113,8 @@ def summary(archive: SearchArchive) -> str:
     if len(archive.objectives) > 1:
         names = ", ".join(each.name for each in archive.objectives)
         lines += ["", f"Pareto front of {names}:", "", *_markdown_table(front_rows(archive), _FRONT_COLUMNS)]
+    if archive.predicts_latency:
+        lines += ["", f"Latencies are predicted from those of the networks' parts: {_prediction_error(archive)}."]
     best = archive.best(1)
     if best:
         if len(archive.objectives) == 1:  # controls are compared by fitness
@@ -180,6 +183,10 @@ def _row(row: Mapping[str, Any], archive: SearchArchive) -> dict[str, Any]:
         "pareto": row["pareto"],
         "genotype": row["genotype"],
     }
+
+
+def _prediction_error(archive: SearchArchive) -> str:
+    return str(PredictionError.read(archive.root) or "how far they are off cannot be read")
 
 
 def _against_control(archive: SearchArchive, best: Individual) -> str:

@@ -52,22 +52,16 @@ class Standing:
         return self.trainings[0].multiply_adds
 
     @property
-    def latency(self) -> float | None:
-        """Milliseconds of a prediction; None where they were not measured."""
-        return self.trainings[0].measurements.get("latency")
-
-    @property
     def training(self) -> str:
         """How it was trained, in words."""
         epochs, seeds = max(len(each.epochs) for each in self.trainings), len(self.trainings)
         return f"{epochs} epoch{'s' * (epochs > 1)}" + (f", {seeds} seeds" if seeds > 1 else "")
 
     def __str__(self) -> str:
-        latency = "" if self.latency is None else f", {self.latency:.3g} ms"
         return (
             f"individual {self.individual} in the finals: fitness {self.fitness:.4g}, AP {self.ap:.3f}, val loss "
             f"{self.val_loss:.4g}, {self.parameters / 1e6:.2f} M parameters, {self.multiply_adds / 1e9:.3g} GMACs"
-            f"{latency}"
+            f"{self.trainings[0].latency_text}"
         )
 
 

@@ -52,6 +52,7 @@ class Winner:
             "parameters": result.parameters,
             "multiply_adds": result.multiply_adds,
             "latency_ms": result.latency,
+            "latency_error": result.latency_error,
             "genotype": result.genotype.to_json(),
             "weights": self.weights,
             "settings": dict(self.settings),
@@ -62,10 +63,9 @@ class Winner:
     def to_yaml(self) -> str:
         """Write the settings as ``params.yaml`` holds them, below a comment on who it is."""
         result = self.result
-        latency = "" if result.latency is None else f", {result.latency:.3g} ms"
         lines = [
             f"# individual {result.number}: fitness {result.fitness:.4g}, AP {result.ap:.3f}, "
-            f"{result.parameters / 1e6:.2f} M parameters, {result.multiply_adds / 1e9:.3g} GMACs{latency}"
+            f"{result.parameters / 1e6:.2f} M parameters, {result.multiply_adds / 1e9:.3g} GMACs{result.latency_text}"
         ]
         if self.verdict is not None:
             told = [*textwrap.wrap(str(self.verdict), _WIDTH), *self.verdict.comparison()]

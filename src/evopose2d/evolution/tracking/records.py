@@ -162,6 +162,8 @@ def _measurements(result: IndividualResult, started: float, ended: float) -> lis
         figures["latency_ms"] = result.latency
     if result.latency_spread is not None:
         figures["latency_spread_ms"] = result.latency_spread
+    if result.latency_error is not None:  # it was predicted
+        figures["latency_error_percent"] = 100 * result.latency_error
     # First what individuals are compared by: the web page takes the first metric that it finds.
     measurements, time = [Measurement(name, value, 0, ended) for name, value in figures.items()], started
     for epoch in result.epochs:

@@ -15,6 +15,7 @@ from evopose2d.networks.scaling import (
     BASE_SIZE,
     STEM_CHANNELS,
     BlockSpec,
+    HeadSpec,
     NetworkSpec,
     network_spec,
     scaled_depth,
@@ -158,16 +159,11 @@ def evopose2d(operations: Operations[Features], images: Features, spec: NetworkS
         images: normalised.
         spec: the network.
     """
-    features = operations.convolution(images, "stem_conv", spec.stem_channels, spec.stem_kernel, spec.stem_stride)
-    features = operations.normalised_swish(features, "stem_bn")
+    features = stem(operations, images, spec.stem_channels, spec.stem_kernel, spec.stem_stride)
     for block in spec.blocks:
-        features = _bottleneck(operations, features, block)
+        features = bottleneck(operations, features, block)
     for head in spec.head:
-        name = head.name
-        features = operations.transposed_convolution(
-            features, f"{name}_conv", head.out_channels, head.kernel, head.stride
-        )
-        features = operations.normalised_swish(features, f"{name}_bn")
+        features = head_block(operations, features, head)
     return operations.heatmaps(features, "final_conv", spec.keypoints, spec.final_kernel)
 
 
@@ -181,7 +177,20 @@ def count(spec: NetworkSpec) -> NetworkSize:
     return recorded(spec).size
 
 
-def _bottleneck(operations: Operations[Features], inputs: Features, block: BlockSpec) -> Features:
+def stem(operations: Operations[Features], images: Features, channels: int, kernel: int, stride: int) -> Features:
+    """Apply the convolution at the start to normalised images."""
+    features = operations.convolution(images, "stem_conv", channels, kernel, stride)
+    return operations.normalised_swish(features, "stem_bn")
+
+
+def head_block(operations: Operations[Features], features: Features, head: HeadSpec) -> Features:
+    """Apply a transposed convolution of the head."""
+    name = head.name
+    features = operations.transposed_convolution(features, f"{name}_conv", head.out_channels, head.kernel, head.stride)
+    return operations.normalised_swish(features, f"{name}_bn")
+
+
+def bottleneck(operations: Operations[Features], inputs: Features, block: BlockSpec) -> Features:
     """Apply a mobile inverted bottleneck (arXiv 1905.11946, section 4) with squeeze-excitation (arXiv 1709.01507).
 
     Args:
