@@ -17,6 +17,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Wh
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from evopose2d.errors import DataError
 from evopose2d.genotype import Genotype
@@ -209,7 +210,9 @@ def _fitted(inputs: NDArray[np.float64], truth: NDArray[np.float64]) -> Pipeline
         + WhiteKernel(0.1, (1e-4, 1e1))
     )
     model = make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True))
-    with warnings.catch_warnings():
+    # A few hundred rows are no work for several threads, which beside other programs wait for each other: with two, on
+    # two busy cores, a fit took five minutes instead of a second.
+    with threadpool_limits(1), warnings.catch_warnings():
         # An effect that is not there has its parameter at its bound.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(inputs, truth)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evopose2d.visualization.style import INK, MUTED, SERIES, dress, new_figure
 
 _DASHES = ("-", "--")
+_DASHES_IN_INK = (":", "-.")
 
 
 def regret_curves(regrets: Mapping[str, NDArray[np.float64]], panels: Mapping[str, Sequence[str]]) -> Figure:
@@ -22,12 +23,12 @@ def regret_curves(regrets: Mapping[str, NDArray[np.float64]], panels: Mapping[st
     figure = new_figure(5.2 * len(panels), 4.2)
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, names) in zip(row, panels.items(), strict=True):
-        series = 0
+        series, inked = 0, 0
         for name in names:
             common = sum(name in others for others in panels.values()) > 1
             color = INK if common else SERIES[series % len(SERIES)]
-            dashes = ":" if common else _DASHES[series // len(SERIES) % len(_DASHES)]
-            series += not common
+            dashes = _DASHES_IN_INK[inked % 2] if common else _DASHES[series // len(SERIES) % len(_DASHES)]
+            series, inked = series + (not common), inked + common
             _draw(axes, name, regrets[name], color, dashes)
         dress(axes, x_label="trainings", y_label="regret", title=title)
         axes.set_xscale("log")
