@@ -49,6 +49,7 @@ def test_a_search_finishes_all_of_its_individuals(tmp_path):
 
 @pytest.mark.parametrize(("batch", "told"), [(16, True), (8, False)])
 def test_a_batch_that_is_larger_than_the_set_is_told_once(tmp_path, caplog, batch, told):
+    caplog.set_level("INFO")
     run(make_params(tmp_path, f"evolve.batch_size={batch}", "evolve.generations=0"))
     assert caplog.text.count("evolve.batch_size: 16 is more than the 8 people; batches of 8") == told
 

@@ -73,7 +73,6 @@ def run(
     for each in records.values():
         each.check_covered((params.model.input_shape[0], params.model.input_shape[1]))
     keypoints = records["train"].schema.count
-    _tell_batch(params, records["train"].people)
     files = store(Path(params.evolve.root))
     sampler = evolution_sampler(params, keypoints)
     with ExitStack() as stack:
@@ -88,6 +87,7 @@ def run(
         watched = stack.enter_context(supervised(workers, params.evolve, files.root))
         initial = find_initial_weights(params)
         check_identity(files.identity_path, search_identity(params, records, initial))
+        _tell_batch(params, records["train"].people)
         study = open_study(files.journal_path, sampler)
         table = stack.enter_context(live_table(Console(stderr=True, markup=False)))
 
@@ -107,7 +107,7 @@ def _tell_batch(params: Params, people: int) -> None:
     evolve = params.evolve
     settings = replace(params.train, batch_size=evolve.batch_size, accumulation=evolve.accumulation, warmup_epochs=0)
     for line in fitted(settings, people, section="evolve")[1]:
-        logger.warning("%s", line)
+        logger.info("%s", line)
 
 
 def _opened(
