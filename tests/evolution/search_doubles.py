@@ -25,7 +25,6 @@ from evopose2d.evolution.results.journal import open_study
 from evopose2d.evolution.sampler import Individual, Role, read_history
 from evopose2d.evolution.search import evolution_sampler
 from evopose2d.evolution.working.engine import Lost, MachineState, ParentWeights, Trained
-from evopose2d.fitness import fitness
 from evopose2d.keypoints import COCO_PERSON
 from evopose2d.training.result import EpochResult
 
@@ -86,21 +85,7 @@ def pretend_to_train(
         for epoch in range(1, spec.epochs + 1)
     )
     size = network_size(params.model, spec.genotype, COCO_PERSON.count)
-    result = IndividualResult(
-        number=spec.number,
-        generation=spec.generation,
-        parent=spec.parent,
-        mutation=spec.mutation,
-        genotype=spec.genotype,
-        seed=spec.seed,
-        epochs=epochs,
-        fitness=fitness([epoch.val_loss for epoch in epochs], size.parameters),
-        parameters=size.parameters,
-        multiply_adds=size.multiply_adds,
-        seconds=0.1,
-        host="nowhere",
-        role=spec.role,
-    )
+    result = IndividualResult.of(spec, epochs, size, params.evolve, seconds=0.1, host="nowhere")
     weights = json.dumps({"genotype": spec.genotype.to_lists(), "inherited": inherited}) + " " * 100_000
     return result, weights.encode()
 

@@ -1,7 +1,5 @@
 """A camera stood for by a video that a server on the loopback gives out, and by frames that come at once."""
 
-import functools
-import http.server
 import json
 import threading
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.loopback import served
 from tests.prediction.conftest import picture_of
 from typer.testing import CliRunner
 
@@ -84,18 +83,8 @@ def test_a_stream_is_read_to_its_end(tmp_path, monkeypatch):
         writer.write(np.full((48, 64, 3), (200, 0, 0), np.uint8))
     writer.release()
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=tmp_path))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        with newest_frames(f"http://127.0.0.1:{server.server_port}/walk.mp4") as pictures:
-            last = [*pictures][-1]
-    finally:
-        server.shutdown()
-        server.server_close()
+    with served(tmp_path) as (address, _), newest_frames(f"{address}/walk.mp4") as pictures:
+        last = [*pictures][-1]
     assert last.number == 4
     red, _, blue = last.pixels[20, 20].tolist()
     assert blue > 150 > 60 > red

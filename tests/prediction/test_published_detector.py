@@ -1,14 +1,12 @@
 """``--detector auto``: what is in the folder, and what a server on the loopback gives out in the public one's place."""
 
-import functools
 import hashlib
-import http.server
 import logging
-import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.loopback import served
 from tests.prediction.conftest import colour_model
 from tests.prediction.test_detector import SIZE, red_picture, write_detector, write_yolox
 
@@ -26,26 +24,11 @@ ONCE = Retry(attempts=1, pause=0.0)
 def published(tmp_path, monkeypatch):
     """A network of YOLOX's layout on a server on the loopback, and the paths that were asked for."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            super().do_GET()
-
-        def log_message(self, *_):
-            pass
-
     (tmp_path / "served").mkdir()
     content = write_yolox(tmp_path / "served/yolox_s.onnx").read_bytes()
-    handler = functools.partial(Handler, directory=tmp_path / "served")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/yolox_s.onnx"
     digest = hashlib.sha256(content).hexdigest()
-    yield PublishedDetector("yolox_s.onnx", address, len(content), digest, "a licence"), asked
-    server.shutdown()
-    server.server_close()
+    with served(tmp_path / "served") as (address, asked):
+        yield PublishedDetector("yolox_s.onnx", f"{address}/yolox_s.onnx", len(content), digest, "a licence"), asked
 
 
 def test_the_published_detector_is_fetched_once_and_finds_people(tmp_path, published, caplog):

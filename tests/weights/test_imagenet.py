@@ -1,15 +1,13 @@
 """ImageNet weights: which file, how it is fetched, what is read of it. No file of Keras's is needed."""
 
-import functools
 import hashlib
-import http.server
-import threading
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from keras_files import write_keras_2
+from tests.loopback import served
 
 from evopose2d.config.catalogue import published
 from evopose2d.errors import ConfigError, DownloadError, WeightsError
@@ -21,23 +19,10 @@ from evopose2d.weights.imagenet import fetch_published, imagenet_arrays, imagene
 @pytest.fixture
 def server(tmp_path):
     """A folder that a server on the loopback gives out, its address, and the paths that were asked for."""
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            super().do_GET()
-
-        def log_message(self, *_):
-            pass
-
     folder = tmp_path / "served"
     folder.mkdir()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
+    with served(folder) as (address, asked):
+        yield folder, address, asked
 
 
 def _file(address: str, content: bytes) -> ImageNetWeights:
