@@ -150,3 +150,13 @@ def test_a_search_broken_off_is_the_same(tmp_path):
         run_measured(tmp_path / "broken", _Meter(params), *TABLE, stop_at=7)
     resumed = run_measured(tmp_path / "broken", _Meter(params), *TABLE)
     assert population(resumed) == population(unbroken)
+
+
+def test_a_space_of_one_network_is_refused(tmp_path):
+    blocks = "[[3,1,1,1],[3,1,1,2],[3,1,1,2],[3,1,1,2],[3,1,1,1],[3,1,1,1],[3,1,1,1]]"
+    space = ("evolve.space.kernels=[3]", "evolve.space.repeats=[1,1]", "evolve.space.stride_blocks=0")
+    params = make_params(tmp_path, *TABLE, *space, "evolve.space.strided=[3,3]", f"evolve.ancestor={blocks}")
+    meter = _Meter(params)
+    with pytest.raises(SearchError, match=r"^evolve\.space: holds one network, must hold two or more"):
+        _opened(params, meter).check()
+    assert not meter.parts and not meter.networks

@@ -82,11 +82,16 @@ class LatencyTable:
         """Return the networks that are measured whole, once: random ones of the space.
 
         Raises:
-            SearchError: one cannot be measured.
+            SearchError: one cannot be measured, or the space has a single one.
         """
         wanted = self._params.evolve.latency.checks
         if len(self._checked) < wanted:
-            for genotype in list(self._random_networks(wanted))[len(self._checked) :]:
+            networks = list(self._random_networks(wanted))
+            if len(networks) < 2:
+                raise SearchError(
+                    "evolve.space: holds one network, must hold two or more for evolve.latency.source table"
+                )
+            for genotype in networks[len(self._checked) :]:
                 parts = self._sum(genotype)
                 whole = self._measure(of_network(self._params, self._keypoints, genotype)).milliseconds
                 self._checked.append(Checked(str(genotype), parts, whole))
