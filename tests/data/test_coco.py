@@ -6,7 +6,9 @@ import pytest
 
 from evopose2d.config.schema import DatasetConfig
 from evopose2d.data import coco
+from evopose2d.data.coco.category import parse_category
 from evopose2d.data.coco.detections import of_category
+from evopose2d.data.coco.findings import Findings
 from evopose2d.errors import ConfigError, DataError
 from evopose2d.keypoints import COCO_PERSON
 
@@ -452,3 +454,12 @@ def test_malformed_detections_are_named(tmp_path, entries, reason):
     path.write_text(json.dumps(entries))
     with pytest.raises(DataError, match=reason):
         coco.read_detections(path)
+
+
+@pytest.mark.parametrize(("first", "wanted", "told"), [("dog", None, 1), ("dog", "person", 0), (None, None, 0)])
+def test_a_category_other_than_the_files_first_is_told(tmp_path, first, wanted, told):
+    listed = [{"id": 1, "name": first}] if first else []
+    person = {"id": 2, "name": "person", "keypoints": ["nose", "tail"]}
+    findings = Findings(tmp_path / "labels.json")
+    assert parse_category({"categories": [*listed, person]}, findings, wanted)["id"] == 2
+    assert sum("is taken, which is not the first of the file" in note for note in findings.notes) == told

@@ -34,6 +34,8 @@ def parse_category(content: Mapping[str, Any], findings: Findings, wanted: str |
     found = [entry for entry in listed if entry.get("keypoints")]
     chosen = _chosen(found, content, findings.path, wanted)
     name = shown(chosen.get("name"))
+    if wanted is None and chosen is not listed[0]:
+        findings.note(f"category {name} is taken, which is not the first of the file ({len(listed)} categories)")
     key = identity(chosen.get("id"))
     if key is None:
         raise DataError(f"{findings.path}: category {name}: id must be a whole number, got {shown(chosen.get('id'))}")
