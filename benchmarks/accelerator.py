@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 NETWORKS = ("evopose2d_xs", "evopose2d_s", "evopose2d_m", "evopose2d_l")
 _COMMAND = "from evopose2d.cli import main; main()"
 _LARGEST_BATCH = 4096
+_GRACE = 90.0  # seconds that a process, which may compile for a minute, has beyond its part's share of the time
 _SHARING = 0.5  # of a GPU, for each of two trainings
 _DATA = ("dataset.synthetic.train_images=400", "dataset.synthetic.val_images=80", "dataset.synthetic.test_images=0")
 _SEARCH = ("evolve.generations=1", "evolve.children=11", "evolve.ancestor_epochs=2", "evolve.child_epochs=1")
@@ -189,7 +190,8 @@ class AcceleratorBenchmark:
         return [*network_overrides(settings["network"]), f"train.batch_size={batch}", "train.accumulation=1", *chosen]
 
     def _timed(self, overrides: Sequence[str], environment: dict[str, str]) -> Row:
-        with step_process(PROJECT, self._params_file, overrides, environment) as trainer:
+        limit = min(self._left(), self._left(self._until) + _GRACE)
+        with step_process(PROJECT, self._params_file, overrides, environment, max(1.0, limit)) as trainer:
             for _ in range(self._extent.steps):
                 trainer.step()
             answers = trainer.answers[2:]

@@ -11,6 +11,7 @@ import logging
 import os
 import statistics
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -180,7 +181,11 @@ def _variants(architecture: str) -> list[str]:
 
 @contextmanager
 def step_process(
-    variant: str, params_file: Path, overrides: Sequence[str], environment: Mapping[str, str] | None = None
+    variant: str,
+    params_file: Path,
+    overrides: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    limit: float = threading.TIMEOUT_MAX,
 ) -> Iterator[StepProcess]:
     """Start a process that trains a variant, two steps far, and end it afterwards.
 
@@ -188,14 +193,22 @@ def step_process(
         variant: one of ``VARIANTS``.
         params_file: settings; ``overrides`` change some of them.
         environment: variables besides this process's.
+        limit: seconds after which the process is killed: on an accelerator, a program may hang.
 
     Raises:
-        TrainingError: the process ends before its time.
+        TrainingError: the process ends before its time, or is killed.
     """
     quiet = None if logger.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
     started = time.perf_counter()
     with start_process(variant, params_file, overrides, environment=environment, stderr=quiet) as process:
+        timer = threading.Timer(limit, process.kill)
+        timer.start()
         try:
             yield StepProcess(process, variant, started)
+        except TrainingError as error:
+            if time.perf_counter() - started < limit:
+                raise
+            raise TrainingError(f"benchmark: {variant!r} took more than {limit:.0f} s") from error
         finally:
+            timer.cancel()
             process.kill()

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from benchmarks.train_step import measure
+from benchmarks.train_step import measure, step_process
 from benchmarks.training_process import ORIGINAL, PLAIN, PROJECT
 
 from evopose2d.errors import TrainingError
@@ -55,3 +55,11 @@ def test_a_process_that_ends_is_named(project_root):
             warm_up=1,
             starts=1,
         )
+
+
+def test_a_process_that_hangs_is_killed(project_root):
+    with (
+        pytest.raises(TrainingError, match="'this project' took more than 1 s"),
+        step_process(PROJECT, project_root / "params.yaml", _TINY, limit=0.6),
+    ):
+        pytest.fail("it was ready before anything can be")
