@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.evolve_command import evolve
-from benchmarks.steps_command import accelerator, evaluate, train_step
+from benchmarks.steps_command import accelerator, evaluate, memory, train_step
 from evopose2d.cli import main
 from evopose2d.cli.output import configure_logging
 
@@ -26,7 +26,7 @@ def options(
     configure_logging(verbose=verbose, quiet=False)
 
 
-for command in (train_step, evaluate, evolve, accelerator):
+for command in (train_step, evaluate, evolve, accelerator, memory):
     app.command()(command)
 
 if __name__ == "__main__":

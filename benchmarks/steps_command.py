@@ -1,4 +1,4 @@
-"""``python -m benchmarks train-step``, ``evaluate`` and ``accelerator``."""
+"""``python -m benchmarks train-step``, ``evaluate``, ``accelerator`` and ``memory``."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -92,3 +92,20 @@ def accelerator(
     for title, rows in parts.items():
         columns = list(dict.fromkeys(column for row in rows for column in row))
         show([{column: row.get(column, "") for column in columns} for row in rows], title=title, as_json=False)
+
+
+def memory(
+    network: Annotated[list[str] | None, typer.Option(help="Published network; repeatable.")] = None,
+    batch_size: Annotated[list[int] | None, typer.Option(min=1, help="Images of a step; repeatable.")] = None,
+    params: ParamsFile = PARAMS_FILE,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the memory that training takes on a CPU beside what `evopose2d networks` estimates."""
+    from benchmarks.memory import measure_memory
+
+    chosen = [(name, size) for name in network or ["evopose2d_xs"] for size in batch_size or [1, 4, 16]]
+    measured = [measure_memory(params.absolute(), name, size) for name, size in chosen]
+    rows = [asdict(each) | {"ratio": each.ratio} for each in measured]
+    save(rows, out)
+    show(rows, title="memory of a training, float32", as_json=as_json)

@@ -90,13 +90,14 @@ def random_batch(params: Params, seed: int = 0) -> tuple[NDArray[np.uint8], NDAr
 
 
 @dataclass(frozen=True)
-class _SameBatch:
+class SameBatch:
     """One batch for all steps of an epoch."""
 
     batch: tuple[NDArray[np.uint8], NDArray[np.float32]]
 
     @property
     def shapes(self) -> Shapes:
+        """Return the arrays' shapes and dtypes."""
         return [(array.shape, str(array.dtype)) for array in self.batch]
 
     def __len__(self) -> int:
@@ -130,7 +131,7 @@ def _train_as_project(params: Params, on_step: OnStep) -> None:
     known = {"multiply_adds": count_model(network).multiply_adds}
     task = TrainingTask(
         network=network,
-        batches=lambda _: _SameBatch(random_batch(params)),
+        batches=lambda _: SameBatch(random_batch(params)),
         steps_per_epoch=_STEPS,
         validate=lambda: (0.0, 0.0),
         config=replace(params.train, epochs=1, warmup_epochs=0, schedule="cosine"),

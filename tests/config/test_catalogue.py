@@ -171,7 +171,7 @@ def test_steps_of_the_search_on_gpus_fit_into_the_memory_that_is_said(params_fil
     assert (params.evolve.batch_size, params.evolve.accumulation) == (512, 4)
     size = summarise(params.model, 17).size
     assert size.training_bytes(512) > 24e9  # in one part it would not
-    assert size.training_bytes(512 // 4) == pytest.approx(12e9, rel=0.05)
+    assert size.training_bytes(512 // 4) < 24e9 * 0.75
 
 
 def test_a_configuration_takes_another_s_accumulation_back(params_file: Path):

@@ -22,7 +22,7 @@ _BATCH = 32  # images whose memory is told
 _COUNTED = "genotype"  # name of a network that has none
 _CAPTION = (
     "M: million weights. G: 10^9 multiply-adds. GB: of an accelerator, by estimate, for a training batch of "
-    f"{_BATCH} in float32; half of it in bfloat16. AP: COCO val2017, by the paper, from random weights; "
+    f"{_BATCH} in float32, less in bfloat16. AP: COCO val2017, by the paper, from random weights; "
     "AP*: from ImageNet's. here: measured with this project."
 )
 

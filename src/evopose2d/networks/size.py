@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 
+_ALWAYS = 260_000_000  # bytes, whatever the network
+_VALUES_A_WEIGHT = 7  # float32: itself, its gradient, Adam's two moments and step, copies
+_MORE_THAN_KEPT = 1.18  # peak of what depends on the images, over what is kept of them
+
 
 @dataclass(frozen=True)
 class NetworkSize:
@@ -20,12 +24,14 @@ class NetworkSize:
     kept_values: int = field(default=0, compare=False)  # not known of networks that are built
 
     def training_bytes(self, images: int, value_bytes: int = 4) -> int:
-        """Return the memory that a training step needs at its peak, by what it keeps; workspaces come on top.
+        """Estimate the memory that a training step needs at its peak.
 
-        Weights, their gradients, Adam's two moments and the step made of them are float32.
+        What is kept for the gradients takes most; the gradients themselves, workspaces and copies in other layouts
+        come on top. Their shares were fitted to measured peaks (docs/performance.md).
 
         Args:
             images: that are in memory at once: of the batch, or of a part of it.
             value_bytes: of a kept value: 4 in float32, 2 in bfloat16.
         """
-        return 5 * 4 * self.trainable_parameters + images * value_bytes * self.kept_values
+        weights = _VALUES_A_WEIGHT * 4 * self.trainable_parameters
+        return _ALWAYS + weights + int(_MORE_THAN_KEPT * value_bytes * images * self.kept_values)
