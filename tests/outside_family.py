@@ -4,15 +4,18 @@ from pathlib import Path
 
 CODE = """
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from evopose2d.errors import ConfigError
-from evopose2d.limits import allowed
+from evopose2d.settings import Positive
 from evopose2d.networks.architecture import Architecture, ModelConfig, Output
 
 
 @dataclass(frozen=True)
 class ToyConfig(ModelConfig):
-    width: int = allowed(minimum=1, maximum=64)
+    width: Annotated[Positive, Field(le=64)]
 
 
 class Toy(Architecture[ToyConfig]):

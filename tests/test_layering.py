@@ -6,7 +6,7 @@ from pathlib import Path
 
 _ROWS = (
     ("errors", "files", "hardware", "importing", "progress", "__init__"),
-    ("limits",),
+    ("settings",),
     ("genotype",),
     ("fitness",),
     ("keypoints",),

@@ -45,7 +45,15 @@ def records(tmp_path_factory):
         keypoints = rng.uniform((*box[:2], 0), (*(box[:2] + box[2:]), 3), (17, 3)).astype(np.float32)
         keypoints[:, 2] = np.floor(keypoints[:, 2])
         people.append(Person(1, number, "a.jpg", box, keypoints, 1.0, 100.0))
-    config = RecordsConfig(root="", people_per_shard=3, bad_images="error", workers=1, seed=0)
+    config = RecordsConfig(
+        root="",
+        people_per_shard=3,
+        bad_images="error",
+        workers=1,
+        seed=0,
+        content="images",
+        crops=CropsConfig([128, 96], 0.3, 40.0, False, 90),
+    )
     return write_records(people, folder, folder / "records" / "train", config, COCO_PERSON)
 
 

@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from evopose2d.config.schema import AugmentationConfig, DatasetConfig, RecordsConfig
+from evopose2d.config.schema import (
+    AugmentationConfig,
+    CropsConfig,
+    DatasetConfig,
+    RecordsConfig,
+    SplitConfig,
+    SyntheticConfig,
+)
 from evopose2d.keypoints import KeypointSchema
 
 FIVE_NAMES = ["head", "left_hand", "right_hand", "left_foot", "right_foot"]
@@ -42,7 +49,8 @@ def no_augmentation() -> AugmentationConfig:
 @pytest.fixture
 def records_config(tmp_path) -> Callable[..., RecordsConfig]:
     def make(**changes) -> RecordsConfig:
-        settings = {"people_per_shard": 4, "bad_images": "error", "workers": 2, "seed": 0}
+        settings = {"people_per_shard": 4, "bad_images": "error", "workers": 2, "seed": 0, "content": "images"}
+        settings["crops"] = CropsConfig([128, 96], scale=0.3, rotation=40.0, half_body=False, quality=90)
         return RecordsConfig(root=str(tmp_path / "records"), **(settings | changes))
 
     return make
@@ -51,7 +59,18 @@ def records_config(tmp_path) -> Callable[..., RecordsConfig]:
 @pytest.fixture
 def dataset_config() -> Callable[[Path], DatasetConfig]:
     def make(root: Path) -> DatasetConfig:
-        return DatasetConfig(source=str(root), root=str(root), flip_pairs=None, sigmas=None, upper_body=None)
+        return DatasetConfig(
+            source=str(root),
+            root=str(root),
+            format=None,
+            category=None,
+            box_from="annotations",
+            flip_pairs=None,
+            sigmas=None,
+            upper_body=None,
+            split=SplitConfig(val=0.1, seed=0),
+            synthetic=SyntheticConfig(seed=0, train_images=1, val_images=1, test_images=0),
+        )
 
     return make
 

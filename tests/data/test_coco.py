@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from evopose2d.config.schema import DatasetConfig
+from evopose2d.config.schema import DatasetConfig, SplitConfig, SyntheticConfig
 from evopose2d.data import coco
 from evopose2d.data.coco.category import parse_category
 from evopose2d.data.coco.detections import of_category
@@ -58,7 +58,9 @@ def test_the_samples_detections_are_all_read_as_they_are(coco_sample):
 
 
 def config(**changes):
-    return DatasetConfig(source="", root="", **({"flip_pairs": None, "sigmas": None, "upper_body": None} | changes))
+    own = dict.fromkeys(("format", "category", "flip_pairs", "sigmas", "upper_body"))
+    others = {"box_from": "annotations", "split": SplitConfig(0.1, 0), "synthetic": SyntheticConfig(0, 1, 1, 0)}
+    return DatasetConfig(source="", root="", **(own | others | changes))
 
 
 def test_the_samples_keypoints_are_cocos(coco_sample):

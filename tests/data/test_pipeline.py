@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tests.data.samples import FULL, val_people
 
-from evopose2d.config.schema import RecordsConfig
+from evopose2d.config.schema import CropsConfig, RecordsConfig
 from evopose2d.data import coco, geometry
 from evopose2d.data.images import ImageDecoder
 from evopose2d.data.pipeline import TrainingBatches, evaluation_dataset, steps_per_epoch
@@ -214,7 +214,15 @@ def reference_records(coco_sample, tmp_path_factory):
         replace(person, box=boxes[person.annotation_id])
         for person in coco.annotated_people(annotations, labelled_only=True)
     ]
-    config = RecordsConfig(root="", people_per_shard=100, bad_images="error", workers=2, seed=0)
+    config = RecordsConfig(
+        root="",
+        people_per_shard=100,
+        bad_images="error",
+        workers=2,
+        seed=0,
+        content="images",
+        crops=CropsConfig([128, 96], 0.3, 40.0, False, 90),
+    )
     folder = tmp_path_factory.mktemp("reference") / "val"
     return write_records(people, coco_sample / "val2017", folder, config, COCO_PERSON)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tensorflow.data import TFRecordDataset
 
-from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig, SyntheticConfig
+from evopose2d.config.schema import CropsConfig, DatasetConfig, RecordsConfig, SplitConfig, SyntheticConfig
 from evopose2d.data.coco import read_coco
 from evopose2d.data.pipeline import evaluation_dataset
 from evopose2d.data.records import parse
@@ -32,9 +32,13 @@ def write(coco_sample, tmp_path_factory, content, input_shape):
     dataset = DatasetConfig(
         source=str(coco_sample),
         root=str(coco_sample),
+        format=None,
+        category=None,
+        box_from="annotations",
         flip_pairs=None,
         sigmas=None,
         upper_body=None,
+        split=SplitConfig(val=0.1, seed=0),
         synthetic=SyntheticConfig(seed=0, train_images=1, val_images=1, test_images=0),
     )
     config = RecordsConfig(

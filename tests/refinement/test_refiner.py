@@ -88,7 +88,8 @@ def test_networks_are_used_for_what_they_were_trained_for():
     images = keras.Input((64, 64, 3), name="images")
     from evopose2d.networks.families.simple_baseline import SimpleBaselineConfig
 
-    sees = PoseModel(keras.Model(images, images), SimpleBaselineConfig("simple_baseline", [64, 64], 1), _SCHEMA, 2.0)
+    config = SimpleBaselineConfig("simple_baseline", [64, 64], 1, "resnet50", 3, 256)
+    sees = PoseModel(keras.Model(images, images), config, _SCHEMA, 2.0)
     with pytest.raises(
         ConfigError, match=r"^refine: got a network of architecture simple_baseline, .* such as posefix"
     ):

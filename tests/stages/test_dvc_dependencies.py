@@ -19,7 +19,7 @@ _NO_OUTPUT = (
     "importing.py",
     "hardware.py",
     "progress.py",
-    "limits.py",
+    "settings.py",
     "stages/__init__.py",
     "stages/layout.py",
     "stages/provenance.py",

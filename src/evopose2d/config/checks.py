@@ -1,5 +1,7 @@
 """Values of ``params.yaml`` that have the right type but cannot be."""
 
+from dataclasses import asdict
+
 from evopose2d.config.coverage import check_covered
 from evopose2d.config.pinned import read_pinned
 from evopose2d.config.schema import (
@@ -12,20 +14,18 @@ from evopose2d.config.schema import (
 from evopose2d.errors import ConfigError
 from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.keypoints import COCO_PERSON, KeypointSchema, schema_from_category
-from evopose2d.limits import check_limits
 from evopose2d.networks.architecture import ModelConfig
-from evopose2d.networks.registry import architecture_of
+from evopose2d.networks.registry import architecture_of, read_model
 
 _COCO_SOURCES = ("synthetic", "coco2017")
 
 
 def check_params(params: Params) -> None:
-    """Check each value by its field's limits, then those that depend on each other.
+    """Check the values that depend on each other.
 
     Raises:
         ConfigError: one line with the key, the value received and what is allowed.
     """
-    check_limits(params)
     architecture_of(params.model).check(params.model)
     _check_training(params.train)
     for section, config in (("train", params.train), ("evolve", params.evolve)):
@@ -45,8 +45,7 @@ def check_model(model: ModelConfig) -> None:
     Raises:
         ConfigError: one line with the key, the value received and what is allowed.
     """
-    check_limits(model, "model.")
-    architecture_of(model).check(model)
+    architecture_of(model).check(read_model(asdict(model)))
 
 
 def check_dataset(dataset: DatasetConfig, train: TrainConfig, keypoints: KeypointSchema) -> None:

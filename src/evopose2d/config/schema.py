@@ -1,240 +1,254 @@
 """The sections of ``params.yaml`` as frozen dataclasses.
 
-Defaults live in ``params.yaml`` alone, so that what is tracked is what runs. Each field's metadata holds the
-values that it allows; ``checks`` enforces them. A type that admits ``None`` may be left ``null``. Section ``model`` is
-of the class that its architecture brings.
+Defaults live in ``params.yaml`` alone, so that what is tracked is what runs. Annotations say what values may be;
+``checks`` knows what depends on each other. A type that admits ``None`` may be left ``null``. Section ``model`` is of
+the class that its architecture brings.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Annotated
 
-from evopose2d.limits import allowed as _allowed
+from pydantic import Field
+
 from evopose2d.networks.architecture import ModelConfig
+from evopose2d.settings import (
+    Amount,
+    Count,
+    Integer,
+    Positive,
+    PositiveAmount,
+    Section,
+    Shape,
+    Share,
+    Text,
+    one_of,
+)
 
-_MOST_EPOCHS = 100_000  # seeds of all epochs are drawn before the first
+Epochs = Annotated[Positive, Field(le=100_000)]  # seeds of all epochs are drawn before the first
 
 
 @dataclass(frozen=True)
-class SyntheticConfig:
+class SyntheticConfig(Section):
     """The drawn dataset (``dataset.synthetic``)."""
 
-    seed: int = _allowed(minimum=0)
-    train_images: int = _allowed(minimum=1)
-    val_images: int = _allowed(minimum=1)
-    test_images: int = _allowed(minimum=0)
+    seed: Count
+    train_images: Positive
+    val_images: Positive
+    test_images: Count
 
 
 @dataclass(frozen=True)
-class SplitConfig:
+class SplitConfig(Section):
     """How a source without val split is divided (``dataset.split``)."""
 
-    val: float = _allowed(above=0.0, maximum=0.9)
-    seed: int = _allowed(minimum=0)
+    val: Annotated[PositiveAmount, Field(le=0.9)]
+    seed: Count
 
 
 @dataclass(frozen=True)
-class DatasetConfig:
+class DatasetConfig(Section):
     """Which images and keypoints (``dataset``)."""
 
-    source: str = _allowed()
-    root: str = _allowed()
-    format: str | None = _allowed()
-    category: str | None = _allowed()
-    box_from: str = _allowed(choices=("annotations", "keypoints"))
-    flip_pairs: list[list[str]] | None = _allowed()
-    sigmas: list[float] | None = _allowed(above=0.0)
-    upper_body: list[str] | None = _allowed()
-    split: SplitConfig = field(default_factory=SplitConfig)
-    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+    source: Text
+    root: Text
+    format: Text | None
+    category: Text | None
+    box_from: Annotated[str, one_of("annotations", "keypoints")]
+    flip_pairs: list[list[str]] | None
+    sigmas: list[PositiveAmount] | None
+    upper_body: list[str] | None
+    split: SplitConfig
+    synthetic: SyntheticConfig
 
 
 @dataclass(frozen=True)
-class AcceleratorConfig:
+class AcceleratorConfig(Section):
     """Where and in which precision networks run (``accelerator``)."""
 
-    device: str = _allowed(choices=("auto", "cpu", "gpu", "tpu"))
-    precision: str = _allowed(choices=("float32", "bfloat16"))
-    xla: str = _allowed(choices=("auto", "always", "never"))
+    device: Annotated[str, one_of("auto", "cpu", "gpu", "tpu")]
+    precision: Annotated[str, one_of("float32", "bfloat16")]
+    xla: Annotated[str, one_of("auto", "always", "never")]
 
 
 @dataclass(frozen=True)
-class DownloadConfig:
+class DownloadConfig(Section):
     """The ``download`` stage."""
 
-    archives: str = _allowed(choices=("remove", "keep"))
-    subset_images: int = _allowed(minimum=0)
-    test_dev: bool = _allowed()
-    detections: str | None = _allowed()
-    mirror: str | None = _allowed()
+    archives: Annotated[str, one_of("remove", "keep")]
+    subset_images: Count
+    test_dev: bool
+    detections: Text | None
+    mirror: Text | None
 
 
 @dataclass(frozen=True)
-class CropsConfig:
+class CropsConfig(Section):
     """What records of crops cover (``write_tfrecords.crops``): training may use as much of it as it likes."""
 
-    input_shape: list[int] = _allowed(minimum=32, multiple_of=32, length=2)
-    scale: float = _allowed(minimum=0.0, maximum=0.9)
-    rotation: float = _allowed(minimum=0.0, maximum=180.0)
-    half_body: bool = _allowed()
-    quality: int = _allowed(minimum=1, maximum=100)
+    input_shape: Shape
+    scale: Annotated[Amount, Field(le=0.9)]
+    rotation: Annotated[Amount, Field(le=180.0)]
+    half_body: bool
+    quality: Annotated[Positive, Field(le=100)]
 
 
 @dataclass(frozen=True)
-class RecordsConfig:
+class RecordsConfig(Section):
     """The ``write_tfrecords`` stage."""
 
-    root: str = _allowed()
-    people_per_shard: int = _allowed(minimum=1)
-    bad_images: str = _allowed(choices=("error", "skip"))
-    workers: int = _allowed(minimum=0)
-    seed: int = _allowed(minimum=0)
-    content: str = _allowed(choices=("images", "crops"))
-    crops: CropsConfig = field(default_factory=CropsConfig)
+    root: Text
+    people_per_shard: Positive
+    bad_images: Annotated[str, one_of("error", "skip")]
+    workers: Count
+    seed: Count
+    content: Annotated[str, one_of("images", "crops")]
+    crops: CropsConfig
 
 
 @dataclass(frozen=True)
-class AugmentationConfig:
+class AugmentationConfig(Section):
     """Random changes of a training crop (``train.augmentation``)."""
 
-    flip_probability: float = _allowed(minimum=0.0, maximum=1.0)
-    scale: float = _allowed(minimum=0.0, maximum=0.9)
-    rotation: float = _allowed(minimum=0.0, maximum=180.0)
-    rotation_probability: float = _allowed(minimum=0.0, maximum=1.0)
-    half_body_probability: float = _allowed(minimum=0.0, maximum=1.0)
-    half_body_keypoints: int = _allowed(minimum=1)
+    flip_probability: Share
+    scale: Annotated[Amount, Field(le=0.9)]
+    rotation: Annotated[Amount, Field(le=180.0)]
+    rotation_probability: Share
+    half_body_probability: Share
+    half_body_keypoints: Positive
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Section):
     """The ``train`` stage."""
 
-    seed: int = _allowed(minimum=0)
-    epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
-    batch_size: int = _allowed(minimum=1)
-    accumulation: int = _allowed(minimum=1)
-    learning_rate: float = _allowed(above=0.0)
-    schedule: str = _allowed(choices=("cosine", "piecewise"))
-    warmup_epochs: int = _allowed(minimum=0)
-    drop_epochs: list[int] = _allowed(minimum=1)
-    l2: float = _allowed(minimum=0.0)
-    sigma: float = _allowed(above=0.0)
-    initial_weights: str | None = _allowed()
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    seed: Count
+    epochs: Epochs
+    batch_size: Positive
+    accumulation: Positive
+    learning_rate: PositiveAmount
+    schedule: Annotated[str, one_of("cosine", "piecewise")]
+    warmup_epochs: Count
+    drop_epochs: list[Positive]
+    l2: Amount
+    sigma: PositiveAmount
+    initial_weights: Text | None
+    augmentation: AugmentationConfig
 
 
 @dataclass(frozen=True)
-class ValidateConfig:
+class ValidateConfig(Section):
     """The ``validate`` stage."""
 
-    split: str = _allowed(choices=("val", "test-dev"))
-    boxes: str = _allowed(choices=("annotations", "detections"))
-    flip_test: bool = _allowed()
-    decoding: str = _allowed(choices=("quarter-pixel", "dark"))
-    coordinates: str = _allowed(choices=("original", "exact", "udp"))
-    batch_size: int = _allowed(minimum=1)
-    keypoint_score_threshold: float = _allowed(minimum=0.0, maximum=1.0)
-    box_score_threshold: float = _allowed(minimum=0.0, maximum=1.0)
-    nms: str = _allowed(choices=("none", "oks", "soft-oks"))
-    nms_threshold: float = _allowed(minimum=0.0, maximum=1.0)
-    pictures: int = _allowed(minimum=0)
+    split: Annotated[str, one_of("val", "test-dev")]
+    boxes: Annotated[str, one_of("annotations", "detections")]
+    flip_test: bool
+    decoding: Annotated[str, one_of("quarter-pixel", "dark")]
+    coordinates: Annotated[str, one_of("original", "exact", "udp")]
+    batch_size: Positive
+    keypoint_score_threshold: Share
+    box_score_threshold: Share
+    nms: Annotated[str, one_of("none", "oks", "soft-oks")]
+    nms_threshold: Share
+    pictures: Count
 
 
 @dataclass(frozen=True)
-class SpaceConfig:
+class SpaceConfig(Section):
     """The genotypes that a search may visit (``evolve.space``); channels go up to the ancestor's."""
 
-    kind: str = _allowed()
-    kernels: list[int] = _allowed(minimum=1)
-    repeats: list[int] = _allowed(minimum=1, length=2)
-    stride_blocks: int = _allowed(minimum=0, maximum=7)
-    strided: list[int] = _allowed(minimum=0, maximum=7, length=2)
-    head_blocks: list[int] = _allowed(minimum=0, maximum=5)
-    head_channels: list[int] = _allowed(minimum=1)
-    expansion: list[int] = _allowed(minimum=1)
-    squeeze: list[int] = _allowed(minimum=1)
+    kind: Text
+    kernels: list[Positive]
+    repeats: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    stride_blocks: Annotated[Count, Field(le=7)]
+    strided: Annotated[list[Annotated[Count, Field(le=7)]], Field(min_length=2, max_length=2)]
+    head_blocks: list[Annotated[Count, Field(le=5)]]
+    head_channels: list[Positive]
+    expansion: list[Positive]
+    squeeze: list[Positive]
 
 
 @dataclass(frozen=True)
-class LatencyConfig:
+class LatencyConfig(Section):
     """How long a prediction takes on the device that the search is for (``evolve.latency``)."""
 
-    source: str = _allowed(choices=("none", "onnx", "tflite", "command", "table"))
-    threads: int = _allowed(minimum=1)
-    command: str | None = _allowed()
-    format: str = _allowed(choices=("onnx", "tflite"))
-    checks: int = _allowed(minimum=3)
+    source: Annotated[str, one_of("none", "onnx", "tflite", "command", "table")]
+    threads: Positive
+    command: Text | None
+    format: Annotated[str, one_of("onnx", "tflite")]
+    checks: Annotated[Positive, Field(ge=3)]
 
 
 @dataclass(frozen=True)
-class EvolveConfig:
+class EvolveConfig(Section):
     """The search (``evolve``); what it does not set, it takes from ``model`` and ``train``."""
 
-    root: str = _allowed()
-    seed: int = _allowed(minimum=0)
-    schedule: str = _allowed(choices=("generational", "steady-state"))
-    selection: str = _allowed()
-    objectives: list[str] = _allowed()
-    generations: int = _allowed(minimum=0)
-    children: int = _allowed(minimum=1)
-    parents: int = _allowed(minimum=1)
-    population: int = _allowed(minimum=1)
-    tournament: int = _allowed(minimum=1)
-    screening: int = _allowed(minimum=1)
-    mutations: float = _allowed(minimum=1.0)
-    ancestor: list[list[int]] = _allowed()
-    initial_weights: str | None = _allowed()
-    ancestor_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
-    child_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
-    batch_size: int = _allowed(minimum=1)
-    accumulation: int = _allowed(minimum=1)
-    learning_rate: float = _allowed(above=0.0)
-    flip_probability: float = _allowed(minimum=0.0, maximum=1.0)
-    inheritance: str = _allowed(choices=("function-preserving", "original", "none"))
-    target_parameters: float = _allowed(above=0.0)
-    size_exponent: float = _allowed(maximum=0.0)
-    max_parameters: int | None = _allowed(minimum=1)
-    max_multiply_adds: int | None = _allowed(minimum=1)
-    workers: int = _allowed(minimum=0)
-    threads: int = _allowed(minimum=1)
-    cpus: float = _allowed(above=0.0)
-    gpus: float = _allowed(minimum=0.0)
-    tpus: float = _allowed(minimum=0.0)
-    ray_address: str | None = _allowed()
-    attempts: int = _allowed(minimum=1)
-    tasks_per_worker: int = _allowed(minimum=1)
-    max_hours: float = _allowed(minimum=0.0)
-    hang_factor: float = _allowed(minimum=0.0)
-    stopping: str = _allowed(choices=("none", "percentile"))
-    stopping_percentile: float = _allowed(minimum=0.0, maximum=100.0)
-    stopping_epochs: int = _allowed(minimum=1)
-    cache_megabytes: int = _allowed(minimum=0)
-    controls: bool = _allowed()
-    finalists: int = _allowed(minimum=0)
-    final_epochs: int = _allowed(minimum=1, maximum=_MOST_EPOCHS)
-    final_seeds: int = _allowed(minimum=1, maximum=10)
-    random_numbers: str = _allowed(choices=("common", "individual"))
-    space: SpaceConfig = field(default_factory=SpaceConfig)
-    latency: LatencyConfig = field(default_factory=LatencyConfig)
+    root: Text
+    seed: Count
+    schedule: Annotated[str, one_of("generational", "steady-state")]
+    selection: Text
+    objectives: list[str]
+    generations: Count
+    children: Positive
+    parents: Positive
+    population: Positive
+    tournament: Positive
+    screening: Positive
+    mutations: Annotated[Amount, Field(ge=1.0)]
+    ancestor: list[list[Integer]]
+    initial_weights: Text | None
+    ancestor_epochs: Epochs
+    child_epochs: Epochs
+    batch_size: Positive
+    accumulation: Positive
+    learning_rate: PositiveAmount
+    flip_probability: Share
+    inheritance: Annotated[str, one_of("function-preserving", "original", "none")]
+    target_parameters: PositiveAmount
+    size_exponent: Annotated[float, Field(strict=True, le=0.0)]
+    max_parameters: Positive | None
+    max_multiply_adds: Positive | None
+    workers: Count
+    threads: Positive
+    cpus: PositiveAmount
+    gpus: Amount
+    tpus: Amount
+    ray_address: Text | None
+    attempts: Positive
+    tasks_per_worker: Positive
+    max_hours: Amount
+    hang_factor: Amount
+    stopping: Annotated[str, one_of("none", "percentile")]
+    stopping_percentile: Annotated[Amount, Field(le=100.0)]
+    stopping_epochs: Positive
+    cache_megabytes: Count
+    controls: bool
+    finalists: Count
+    final_epochs: Epochs
+    final_seeds: Annotated[Positive, Field(le=10)]
+    random_numbers: Annotated[str, one_of("common", "individual")]
+    space: SpaceConfig
+    latency: LatencyConfig
 
 
 @dataclass(frozen=True)
-class TrackingConfig:
+class TrackingConfig(Section):
     """Where runs are logged (``tracking``)."""
 
-    uri: str | None = _allowed()
-    experiment: str = _allowed()
-    log_model: bool = _allowed()
+    uri: Text | None
+    experiment: Text
+    log_model: bool
 
 
 @dataclass(frozen=True)
-class Params:
+class Params(Section):
     """All of ``params.yaml``."""
 
-    dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
-    accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
-    download: DownloadConfig = field(default_factory=DownloadConfig)
-    write_tfrecords: RecordsConfig = field(default_factory=RecordsConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
-    validate: ValidateConfig = field(default_factory=ValidateConfig)
-    evolve: EvolveConfig = field(default_factory=EvolveConfig)
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    dataset: DatasetConfig
+    model: ModelConfig
+    accelerator: AcceleratorConfig
+    download: DownloadConfig
+    write_tfrecords: RecordsConfig
+    train: TrainConfig
+    validate: ValidateConfig
+    evolve: EvolveConfig
+    tracking: TrackingConfig

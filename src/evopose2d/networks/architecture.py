@@ -8,18 +8,20 @@ and the list of published networks use it through this interface alone.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+from pydantic import Field
 
 from evopose2d.errors import ConfigError
-from evopose2d.limits import allowed
 from evopose2d.networks.operations import Features, Operations
 from evopose2d.networks.weight_file import WeightFile
+from evopose2d.settings import Positive, Section, Shape
 
 _COLOURS = 3
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Section):
     """Section ``model``: the keys of every architecture, to which each adds its own in a subclass.
 
     Attributes:
@@ -28,9 +30,9 @@ class ModelConfig:
         final_kernel: kernel side of the last convolution in pixels.
     """
 
-    architecture: str = allowed()
-    input_shape: list[int] = allowed(minimum=32, multiple_of=32, length=2)
-    final_kernel: int = allowed(minimum=1, maximum=7)
+    architecture: str
+    input_shape: Shape
+    final_kernel: Annotated[Positive, Field(le=7)]
 
 
 Config = TypeVar("Config", bound=ModelConfig)

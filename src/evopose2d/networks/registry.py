@@ -10,10 +10,9 @@ from dataclasses import fields
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from omegaconf import MISSING
-
 from evopose2d.errors import ConfigError
 from evopose2d.networks.architecture import Architecture, ModelConfig
+from evopose2d.settings import read_section
 
 GROUP = "evopose2d.architectures"
 """Of entry points."""
@@ -70,26 +69,38 @@ def keys_of_others(architecture: str) -> set[str]:
     return {item.name for name in architecture_names() for item in fields(find_architecture(name).config)} - own
 
 
+def own_settings(values: Mapping[str, Any]) -> tuple[type[ModelConfig], dict[str, Any]]:
+    """Return the class of section ``model`` of a family, and its keys without those of other families.
+
+    Args:
+        values: by key. Keys that only other families have are null, as earlier versions wrote them.
+
+    Raises:
+        ConfigError: an unknown family, or a key of another family is not null.
+    """
+    settings = find_architecture(values.get("architecture", "")).config
+    own = {item.name for item in fields(settings)}
+    others = set() if values.keys() <= own else keys_of_others(values["architecture"])  # asks every installed family
+    for key in sorted(others & values.keys()):
+        if values[key] is not None:
+            raise ConfigError(
+                f"model.{key}: got {values[key]!r}, must be null or left out where model.architecture is "
+                f"{values['architecture']}; `evopose2d networks use NAME` sets all keys of a published network"
+            )
+    return settings, {key: value for key, value in values.items() if key not in others}
+
+
 def read_model(values: Mapping[str, Any]) -> ModelConfig:
     """Read section ``model`` from plain values, such as those of ``dataclasses.asdict``.
 
     Args:
-        values: by key. Keys that are null may be of other families, as earlier versions wrote them.
+        values: by key, as :func:`own_settings` takes them.
 
     Raises:
-        ConfigError: an unknown family, a key that it does not have, or one that is missing.
+        ConfigError: as :func:`own_settings`, or a key is unknown or missing, or a value cannot be.
     """
-    settings = find_architecture(values.get("architecture", MISSING)).config
-    own = {item.name for item in fields(settings)}
-    given = {key: value for key, value in values.items() if key in own or value is not None}
-    unknown = [key for key in given if key not in own]
-    if unknown:
-        raise ConfigError(f"model.{unknown[0]}: architecture {values['architecture']} has no such key")
-    model = settings(**given)
-    missing = [item.name for item in fields(settings) if getattr(model, item.name) == MISSING]
-    if missing:
-        raise ConfigError(f"model.{missing[0]}: missing, must be set for architecture {model.architecture}")
-    return model
+    settings, own = own_settings(values)
+    return read_section(settings, own, "model.")
 
 
 def _entry(name: str) -> EntryPoint | None:

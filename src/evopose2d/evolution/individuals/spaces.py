@@ -104,9 +104,8 @@ def space_of_settings(settings: Mapping[str, Any]) -> SearchSpace:
     Raises:
         ConfigError: as :func:`build_space`.
     """
-    known = {item.name for item in fields(SpaceConfig)}
-    section = {key.rpartition(".")[2]: value for key, value in settings.items() if key.startswith("evolve.space.")}
-    space = SpaceConfig(**{"kind": "paper", **{key: value for key, value in section.items() if key in known}})
+    section = {item.name: settings.get(f"evolve.space.{item.name}") for item in fields(SpaceConfig)}
+    space = SpaceConfig(**section | {"kind": section["kind"] or "paper"})
     model = {key.partition(".")[2]: value for key, value in settings.items() if key.startswith("model.")}
     return build_space(Genotype.from_lists(settings["evolve.ancestor"]), space, model)
 

@@ -4,10 +4,12 @@ Source: McNally et al., arXiv 2011.08446, section 3. Layers are named as in the 
 """
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from evopose2d.errors import ConfigError, WeightsError
 from evopose2d.genotype import BLOCKS, Genotype
-from evopose2d.limits import allowed
 from evopose2d.networks.architecture import Architecture, ImageNetWeights, ModelConfig, Output
 from evopose2d.networks.operations import Features, Operations
 from evopose2d.networks.recording import Recording, record
@@ -23,6 +25,7 @@ from evopose2d.networks.scaling import (
 )
 from evopose2d.networks.size import NetworkSize
 from evopose2d.networks.weight_file import WeightFile
+from evopose2d.settings import Count, Integer, Positive
 
 _USUAL = ((1, 4), (6, 4))  # expansion and squeeze of the first block, and of the others
 _GENES = 4  # of a block of the paper's space
@@ -44,10 +47,10 @@ class EvoPose2DConfig(ModelConfig):
         head_channels: channels of each of them.
     """
 
-    genotype: list[list[int]] = allowed()
-    compound_scaling: bool = allowed()
-    head_blocks: int = allowed(minimum=0, maximum=5)
-    head_channels: int = allowed(minimum=1)
+    genotype: list[list[Integer]]
+    compound_scaling: bool
+    head_blocks: Annotated[Count, Field(le=5)]
+    head_channels: Positive
 
 
 class EvoPose2D(Architecture[EvoPose2DConfig]):

@@ -7,11 +7,12 @@ the function is not. Layers have the original project's names with ``_`` for ``/
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from evopose2d.limits import allowed
 from evopose2d.networks.architecture import Architecture, ModelConfig, Output
 from evopose2d.networks.operations import Features, Operations
 from evopose2d.networks.weight_file import WeightFile
+from evopose2d.settings import one_of
 
 _WIDTHS = {"w32": 32, "w48": 48}
 _MODULES = (1, 1, 4, 3)  # of each stage
@@ -28,7 +29,7 @@ class HRNetConfig(ModelConfig):
         variant: channels of the branch of highest resolution.
     """
 
-    variant: str = allowed(choices=tuple(_WIDTHS))
+    variant: Annotated[str, one_of(*_WIDTHS)]
 
 
 class HRNet(Architecture[HRNetConfig]):

@@ -7,8 +7,10 @@ pixels' centres, not corners, aligned.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from evopose2d.limits import allowed
+from pydantic import Field
+
 from evopose2d.networks.architecture import Architecture, ImageNetWeights, ModelConfig, Output
 from evopose2d.networks.families.resnet import (
     EPSILON,
@@ -19,6 +21,7 @@ from evopose2d.networks.families.resnet import (
 )
 from evopose2d.networks.operations import Features, Operations
 from evopose2d.networks.weight_file import WeightFile
+from evopose2d.settings import Positive, one_of
 
 _VARIANTS = ("resnet18", "resnet50")
 _SCALES = 4
@@ -40,9 +43,9 @@ class MSPNConfig(ModelConfig):
         head_channels: channels of the upsampling paths.
     """
 
-    variant: str = allowed(choices=_VARIANTS)
-    stages: int = allowed(minimum=1, maximum=4)
-    head_channels: int = allowed(minimum=1)
+    variant: Annotated[str, one_of(*_VARIANTS)]
+    stages: Annotated[Positive, Field(le=4)]
+    head_channels: Positive
 
 
 class MSPN(Architecture[MSPNConfig]):

@@ -6,13 +6,16 @@ other networks, by Gaussian targets; theirs is by the cross-entropy of one pixel
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from evopose2d.limits import allowed
+from pydantic import Field
+
 from evopose2d.networks.architecture import Architecture, ImageNetWeights, ModelConfig, Output, PoseInput
 from evopose2d.networks.families.resnet import WIDTH, resnet_imagenet_weights, resnet_variant
 from evopose2d.networks.families.simple_baseline import simple_baseline
 from evopose2d.networks.operations import Features, Operations
 from evopose2d.networks.weight_file import WeightFile
+from evopose2d.settings import Amount, Count, Positive, PositiveAmount, one_of
 
 _VARIANTS = ("resnet18", "resnet50", "resnet101", "resnet152")
 _LOW, _HIGH = (256, 7.0), (384, 9.0)  # the authors' deviations of the drawn pose, by the crop's height
@@ -33,12 +36,12 @@ class PoseFixConfig(ModelConfig):
             about as good as the paper's were, more for weaker ones; 0: never.
     """
 
-    variant: str = allowed(choices=_VARIANTS)
-    width: int = allowed(minimum=4)
-    head_blocks: int = allowed(minimum=0, maximum=5)
-    head_channels: int = allowed(minimum=1)
-    pose_sigma: float = allowed(above=0.0)
-    pose_errors: float = allowed(minimum=0.0, maximum=5.0)
+    variant: Annotated[str, one_of(*_VARIANTS)]
+    width: Annotated[Positive, Field(ge=4)]
+    head_blocks: Annotated[Count, Field(le=5)]
+    head_channels: Positive
+    pose_sigma: PositiveAmount
+    pose_errors: Annotated[Amount, Field(le=5)]
 
 
 class PoseFix(Architecture[PoseFixConfig]):

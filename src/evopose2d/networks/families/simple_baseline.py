@@ -6,8 +6,10 @@ and of the original project, so that files of both load by layer name.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from evopose2d.limits import allowed
+from pydantic import Field
+
 from evopose2d.networks.architecture import Architecture, ImageNetWeights, ModelConfig, Output
 from evopose2d.networks.families.resnet import (
     WIDTH,
@@ -18,6 +20,7 @@ from evopose2d.networks.families.resnet import (
 )
 from evopose2d.networks.operations import Features, Operations
 from evopose2d.networks.weight_file import WeightFile
+from evopose2d.settings import Count, Positive, one_of
 
 _VARIANTS = ("resnet50", "resnet101", "resnet152")
 _HEAD_KERNEL = 4
@@ -33,9 +36,9 @@ class SimpleBaselineConfig(ModelConfig):
         head_channels: channels of each of them.
     """
 
-    variant: str = allowed(choices=_VARIANTS)
-    head_blocks: int = allowed(minimum=0, maximum=5)
-    head_channels: int = allowed(minimum=1)
+    variant: Annotated[str, one_of(*_VARIANTS)]
+    head_blocks: Annotated[Count, Field(le=5)]
+    head_channels: Positive
 
 
 class SimpleBaseline(Architecture[SimpleBaselineConfig]):
