@@ -1,7 +1,7 @@
 """A driver that a test can have killed at any stage: ``python fault_driver.py FOLDER JSON``.
 
 The JSON object holds ``engine`` (ray or inline), ``kill`` (a stage, or null), ``at`` (the individual), and what
-the trainer is to do.
+the trainer is to do; ``measured`` (true for a search whose networks are measured) and ``dies_at`` (the measurement).
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from search_doubles import FileTracker, InlineEngine, Trainer, make_params
+from search_doubles import MEASURED, FileTracker, InlineEngine, NotedMeter, Trainer, gauged, make_params
 
 from evopose2d.errors import EvoPoseError
 from evopose2d.evolution import search
@@ -62,7 +62,8 @@ def main() -> None:
     folder, scenario = Path(sys.argv[1]), json.loads(sys.argv[2])
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("ray").setLevel(logging.ERROR)
-    params = make_params(folder, *scenario.get("overrides", []))
+    measured = MEASURED if scenario.get("measured") else ()
+    params = make_params(folder, *measured, *scenario.get("overrides", []))
     faults = {name: tuple(scenario.get(name, ())) for name in ("dies_once", "dies", "diverges")}
     trainer = Trainer(folder / "notes", seconds=scenario.get("seconds", 0.0), **faults)
     KilledStore.kill = KilledTracker.kill = scenario.get("kill") or ""
@@ -70,7 +71,11 @@ def main() -> None:
     engine = ray_workers if scenario["engine"] == "ray" else InlineEngine
     try:
         search.run(
-            params, KilledTracker(folder / "tracked"), engine=partial(engine, trainer=trainer), store=KilledStore
+            params,
+            KilledTracker(folder / "tracked"),
+            engine=partial(engine, trainer=trainer),
+            store=KilledStore,
+            latencies=partial(gauged, measure=NotedMeter(folder / "notes", scenario.get("dies_at"))),
         )
     except EvoPoseError as error:
         sys.stderr.write(f"evopose2d: {error}\n")

@@ -12,7 +12,17 @@ from pathlib import Path
 
 import pytest
 from process_marks import kill_marked, listening_addresses, marked
-from search_doubles import FileTracker, InlineEngine, Trainer, make_params, population, trained
+from search_doubles import (
+    MEASURED,
+    FileTracker,
+    InlineEngine,
+    NotedMeter,
+    Trainer,
+    make_params,
+    population,
+    run_measured,
+    trained,
+)
 
 from evopose2d.evolution import search
 from evopose2d.evolution.individuals.store import SearchStore
@@ -130,6 +140,33 @@ def test_a_driver_killed_at_any_stage(stage, at, start, unbroken, tmp_path):
     assert start(engine="inline").wait()[0] == 0
     unfinished = stage in ("within weights", "between weights and result")
     check_nothing_lost(tmp_path / "broken", unbroken(), retrained=Counter([at] if unfinished else []))
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        {"dies_at": 4},
+        {"kill": "between weights and result", "at": 6},
+        {"kill": "between result and tell", "at": 9},
+    ],
+    ids=str,
+)
+def test_a_driver_killed_while_networks_are_measured(scenario, start, tmp_path):
+    expected = population(run_measured(tmp_path / "unbroken", NotedMeter(tmp_path / "unbroken" / "notes")))
+    code, errors = start(engine="inline", measured=True, **scenario).wait()
+    assert code == -signal.SIGKILL, errors
+    root = tmp_path / "broken" / "search"
+    measured = {path: path.stat().st_mtime_ns for path in (root / "latency").iterdir()}
+    results = {path: path.stat().st_mtime_ns for path in root.glob("individuals/*/result.json")}
+    assert measured and results
+    assert start(engine="inline", measured=True).wait()[0] == 0
+    assert population(make_params(tmp_path / "broken", *MEASURED)) == expected
+    kept = {path: path.stat().st_mtime_ns for path in (*measured, *results)}
+    assert kept == measured | results  # nothing that was finished is measured or trained again
+    networks = (tmp_path / "broken/notes/measured").read_text().splitlines()
+    unbroken = (tmp_path / "unbroken/notes/measured").read_text().splitlines()
+    assert set(networks) == set(unbroken)
+    assert len(networks) <= len(unbroken) + 1  # the one that was being written
 
 
 @pytest.mark.parametrize("stage", ["between weights and result", "between tell and tracking"])

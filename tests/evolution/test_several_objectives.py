@@ -65,6 +65,7 @@ def test_a_search_finds_a_front_and_its_finalists_are_of_it(tmp_path):
 
     study = read_study(Path(params.evolve.root) / "study.journal")
     assert [each.name for each in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert study.metric_names == ["ap", "multiply_adds"]
     assert all(trial.values == [trial.user_attrs["ap"], trial.user_attrs["multiply_adds"]] for trial in study.trials)
     assert str(archive.verdict) in summary(archive)
     assert best_rows(archive, 1)[0]["number"] == archive.verdict.winner.individual

@@ -9,7 +9,7 @@ import pytest
 
 from evopose2d.heatmaps import decode, encode, flip_back
 from evopose2d.networks.build import build_network
-from evopose2d.networks.families.evopose2d import EvoPose2DConfig, count, describe
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig, describe, recorded
 from evopose2d.weights import save_weights
 
 
@@ -99,7 +99,7 @@ def test_published_size_is_built(reference):
     )
     network = build_network(model, 17, seed=0)
 
-    assert network.count_params() == entry["parameters"] == count(describe(model, 17)).parameters
+    assert network.count_params() == entry["parameters"] == recorded(describe(model, 17)).size.parameters
     assert list(network.output_shape[1:]) == entry["output_shape"]
 
 

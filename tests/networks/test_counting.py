@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from evopose2d.networks.families.evopose2d import EvoPose2DConfig, count, describe
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig, describe, recorded
 
 _REFERENCE = Path(__file__).parent.parent / "reference"
 _PUBLISHED = {
@@ -31,7 +31,7 @@ def _published(genotype, input_shape):
 def test_published_networks_have_their_size(name):
     entry = _PUBLISHED[name]
     spec = _published(entry["genotype"], entry["input_shape"][:2])
-    size = count(spec)
+    size = recorded(spec).size
 
     assert [*spec.heatmap_shape, spec.keypoints] == entry["output_shape"]
     assert size.parameters == entry["parameters"]
@@ -43,7 +43,7 @@ def test_published_networks_have_their_size(name):
 def test_walked_genotypes_have_their_size(step):
     entry = _WALK["walk"][step]
     spec = _published(entry["genotype"], [256, 192])
-    size = count(spec)
+    size = recorded(spec).size
 
     assert [*spec.heatmap_shape, spec.keypoints] == entry["output"]
     assert size.parameters == entry["params"]

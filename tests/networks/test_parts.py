@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from evopose2d.networks.build import build_part
-from evopose2d.networks.families.evopose2d import count
+from evopose2d.networks.families.evopose2d import recorded
 from evopose2d.networks.parts import BLOCK, CUT, HEAD, HEATMAPS, STEM, Part, apply_part, parts_of
 from evopose2d.networks.recording import RecordingOperations
 from evopose2d.networks.scaling import network_spec
@@ -38,7 +38,7 @@ def test_parts_are_together_the_network(spec):
     parts = list(parts_of(spec))
     assert [part.kind for part in parts] == [STEM, *[BLOCK] * 11, *[HEAD] * 3, HEATMAPS]
     sizes = [_recorded(part)[1] for part in parts]
-    whole = count(spec)
+    whole = recorded(spec).size
     assert sum(size.parameters for size in sizes) == whole.parameters
     assert sum(size.multiply_adds for size in sizes) == pytest.approx(whole.multiply_adds, abs=len(parts))
 

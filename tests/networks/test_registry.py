@@ -1,5 +1,6 @@
 """The registry of families, and one that another package brings."""
 
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -45,6 +46,27 @@ def test_family_of_another_package_is_configured_counted_and_built(site: Path, p
     assert infer_architecture(site / "weights.h5").model == model
     save_weights(network, site / "untold.h5")
     assert infer_architecture(site / "untold.h5", [128, 96]).model == model
+
+
+def test_the_family_of_the_documentation_works(site: Path, project_root: Path):
+    """Its code and its entry point are taken from the page that tells how to add a family."""
+    page = (project_root / "docs" / "architecture.md").read_text()
+    code, entry = (re.search(rf"```{language}\n(.*?)```", page, re.DOTALL)[1] for language in ("python", "toml"))
+    group, line = re.fullmatch(r'\[project\.entry-points\."([a-z0-9.]+)"\]\n(.+)\n', entry).groups()
+    (site / "toy_family.py").write_text(code)
+    metadata = site / "toy_family-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-family\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
+    model = _toy(project_root, "model.width=8")
+    network = build_network(model, 5, seed=0)
+
+    assert network.output_shape[1:] == (32, 24, 5)
+    assert network.count_params() == summarise(model, 5).size.parameters
+    with pytest.raises(ConfigError, match=r"^model\.width: got 65, must be at most 64$"):
+        _toy(project_root, "model.width=65")
+    with pytest.raises(ConfigError, match=r"^model\.compound_scaling: got False, must be null or left out"):
+        load_params(project_root / "params.yaml", ["model.architecture=toy", "model.width=8"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from evopose2d.cli.arguments import PARAMS_FILE, AsJson, Overrides, ParamsFile, Set, load_settings
 from evopose2d.cli.output import show
-from evopose2d.cli.results import best, next_steps, report, show_finals, sync_command
+from evopose2d.cli.results import best, next_steps, report, show_best, show_finals, show_front, sync_command
 from evopose2d.cli.status import status
 
 
@@ -56,11 +56,14 @@ def run(
     given = [*(overrides or ()), *more.split()]
     outcome = tracked.run(settings, sync_command(params, given))
     if as_json:
-        show({"best": outcome.best, "finals": outcome.finals, "verdict": outcome.verdict}, title="", as_json=True)
+        content = {name: getattr(outcome, name) for name in ("best", "finals", "verdict", "front")}
+        show(content, title="", as_json=True)
     else:
-        show(outcome.best, title="best individuals of the search", as_json=False)
+        show_best(outcome.best)
         if outcome.finals:
             show_finals(outcome.finals, outcome.verdict)
+        if outcome.front:
+            show_front(outcome.front)
         server, pages = tracked.pages(outcome.runs)
         typer.echo(next_steps(params, given, settings.evolve.root, server, pages))
 

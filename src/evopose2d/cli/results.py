@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ROWS_SHOWN = 40
+_OF_FRONT = ("number", "generation", "parent", "mutation", "genotype")  # columns that are no values
 
 
 def report(
@@ -35,6 +36,7 @@ def report(
     """Show the population, and write it as CSV, drawings and a summary."""
     settings = load_settings(params, overrides, more)
     from evopose2d.evolution.results.archive import read_search
+    from evopose2d.evolution.results.front import front_rows
     from evopose2d.evolution.results.report import best_rows, final_rows, population_rows, write_report
 
     archive = read_search(Path(settings.evolve.root))
@@ -49,8 +51,11 @@ def report(
         show(_shown(fittest), title=f"the best {len(fittest)} of {len(rows)} individuals{front}", as_json=False)
     else:
         show(_shown(rows), title=f"{len(archive.finished)} of {archive.total} individuals done{front}", as_json=False)
-    if archive.verdict is not None and not as_json:
-        show_finals(final_rows(archive), str(archive.verdict))
+    if not as_json:
+        if archive.verdict is not None:
+            show_finals(final_rows(archive), str(archive.verdict))
+        if len(archive.objectives) > 1:
+            show_front(front_rows(archive))
     logger.info("written to %s: %s", written[0].parent, ", ".join(path.name for path in written))
 
 
@@ -166,11 +171,43 @@ def show_finals(rows: Sequence[Mapping[str, Any]], verdict: str) -> None:
             "val loss": _number(row["val_loss"], ".4g"),
             "M par": _number(row["parameters_m"], ".3g"),
             "GMACs": _number(row["gmacs"], ".3g"),
+            **({} if row["latency_ms"] is None else {"ms": f"{row['latency_ms']:.3g}"}),
         }
         for row in rows
     ]
     show(shown, title="finals: all trained equally", as_json=False)
     typer.echo(verdict)
+
+
+def show_best(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the best individuals of a search, in columns that fit a terminal of 80 characters."""
+    shown = [
+        {
+            "no.": str(row["number"]),
+            "gen": str(row["generation"]),
+            "parent": str(row["parent"]),
+            "fitness": f"{row['fitness']:.4g}",
+            "gain": _number(row["gain"], "+.2f"),
+            "AP": _number(row["AP"], ".3f"),
+            "M par": _number(row["parameters"] / 1e6, ".3g"),
+            "GMACs": f"{row['gmacs']:.3g}",
+            **({"ms": f"{row['latency_ms']:.3g}"} if "latency_ms" in row else {}),
+        }
+        for row in rows
+    ]
+    show(shown, title="best individuals of the search", as_json=False)
+
+
+def show_front(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the Pareto front of a search of several objectives, in columns that fit a terminal of 80 characters."""
+    heads = {"parameters_m": "M par", "gmacs": "GMACs", "latency_ms": "ms", "val_loss": "val loss"}
+    values = [name for name in (rows[0] if rows else ()) if name not in _OF_FRONT]
+    shown = [
+        {"no.": str(row["number"]), **{heads.get(name, name): _number(row[name], ".4g") for name in values}}
+        for row in rows
+    ]
+    show(shown, title="Pareto front: nobody beats these in all objectives", as_json=False)
+    typer.echo("`evolve best` takes any of them: --number 8, or --max-latency, --max-parameters, --max-multiply-adds")
 
 
 def next_steps(params: Path, overrides: Sequence[str], root: str, server: str | None, pages: Sequence[str]) -> str:

@@ -69,7 +69,7 @@ def write_records(
     shards = _shards(_by_record(usable, config), config.people_per_shard)
     with (
         ThreadPoolExecutor(_workers(config)) as pool,
-        progress_bar(f"write {folder.name}", len(usable), unit="box") as progress,
+        progress_bar(f"write {folder.name}", len(usable), unit="label") as progress,
     ):
         paths = [shard_path(folder, index, len(shards)) for index in range(len(shards))]
         write = partial(_write_shard, images_dir=images_dir, crops=crops, schema=schema, as_stored=as_stored)

@@ -133,7 +133,7 @@ def predict_people(
     if first is None:
         raise DataError(f"{description}: the dataset holds nobody, must hold {people} people")
     steps = math.ceil(people / len(np.asarray(first["score"])))
-    with progress_bar(description, people, unit="box", shown=progress) as bar:
+    with progress_bar(description, people, unit="crop", shown=progress) as bar:
         inputs = {name: np.asarray(first[name]) for name in _GIVEN if name in first}
         passing = _Pass(itertools.chain([first], batches), people, steps, collector, bar, inputs)
         fed = feed(passing, lambda *arrays: (dict(zip(inputs, arrays, strict=True)),))

@@ -12,6 +12,7 @@ from evopose2d.evolution import search
 from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.lock import driver_lock
 from evopose2d.evolution.results.archive import SearchArchive, read_search
+from evopose2d.evolution.results.front import front_rows
 from evopose2d.evolution.results.report import final_rows
 from evopose2d.evolution.signals import sigterm_interrupts
 from evopose2d.evolution.tracking.champion import champion_to_register, register_champion, registration_request
@@ -31,12 +32,14 @@ class Outcome:
         best: a row for each of the best individuals of the search, best first.
         finals: a row for each network of the finals, best first.
         verdict: what the finals say, in words; empty without any.
+        front: a row for each member of the Pareto front of several objectives; empty of one.
         runs: the search in MLflow; None where it did not answer.
     """
 
     best: list[dict[str, Any]]
     finals: list[dict[str, Any]]
     verdict: str
+    front: list[dict[str, Any]]
     runs: SearchRuns | None
 
 
@@ -67,7 +70,8 @@ def run(params: Params, sync_command: str = "evopose2d sync", **stand_ins: Any) 
             except TrackingError as error:
                 logger.warning("%s; once MLflow answers: %s", error, without_password(sync_command))
     archive = read_search(Path(params.evolve.root))
-    return Outcome(rows, final_rows(archive), str(archive.verdict or ""), recorder.runs)
+    front = front_rows(archive) if len(archive.objectives) > 1 else []
+    return Outcome(rows, final_rows(archive), str(archive.verdict or ""), front, recorder.runs)
 
 
 def pages(runs: SearchRuns | None) -> tuple[str | None, list[str]]:

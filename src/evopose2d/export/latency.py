@@ -11,8 +11,10 @@ import numpy as np
 _WARM_UP = 5
 _BATCH, _BATCH_MS = 20, 50.0  # calls whose median is looked at, and how long they take at least
 _AGREEING = 3  # medians in a row
-_TOLERANCE = 0.03  # of the least of them
 _MOST_BATCHES = 40
+
+TOLERANCE = 0.03
+"""By how much medians may differ to agree, of the least of them: latencies are not told apart that are nearer."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def time_until_stable(call: Callable[[], object], clock: Callable[[], float] = t
     while not stable and len(batches) < _MOST_BATCHES:
         batches.append(_batch(call, clock))
         medians = [statistics.median(batch) for batch in batches[-_AGREEING:]]
-        stable = len(medians) == _AGREEING and max(medians) - min(medians) <= _TOLERANCE * min(medians)
+        stable = len(medians) == _AGREEING and max(medians) - min(medians) <= TOLERANCE * min(medians)
     return Latency.of([each for batch in batches[-_AGREEING:] for each in batch], stable=stable)
 
 

@@ -6,7 +6,7 @@ and the list of published networks use it through this interface alone.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
@@ -14,6 +14,8 @@ from pydantic import Field
 
 from evopose2d.errors import ConfigError
 from evopose2d.networks.operations import Features, Operations
+from evopose2d.networks.recording import Recording, RecordingOperations
+from evopose2d.networks.recording import Shape as LayerShape
 from evopose2d.networks.weight_file import WeightFile
 from evopose2d.settings import Positive, Section, Shape
 
@@ -130,6 +132,27 @@ class Architecture(ABC, Generic[Config]):
     def channels(self, model: Config, keypoints: int) -> int:
         """Return the channels of what ``outputs`` is given."""
         return _COLOURS if self.pose_input(model) is None else _COLOURS + keypoints
+
+    def recorded(self, model: Config, keypoints: int) -> tuple[Recording, Sequence[Output[LayerShape]]]:
+        """Return a network's layers and the shapes of its outputs, without building it.
+
+        Raises:
+            ConfigError: the settings fit no network.
+        """
+        operations = RecordingOperations()
+        height, width = model.input_shape
+        images = operations.images(height, width, self.channels(model, keypoints))
+        outputs = self.outputs(operations, images, model, keypoints)
+        return operations.recording(), outputs
+
+    def phenotype(self, model: Config, keypoints: int) -> Hashable:
+        """Return what tells networks apart in a search: equal where two settings build the same network.
+
+        Raises:
+            ConfigError: the settings fit no network.
+        """
+        layers = self.recorded(model, keypoints)[0].layers
+        return tuple((layer.name, layer.operations, tuple(layer.weights.items())) for layer in layers)
 
     def check(self, model: Config) -> None:
         """Check the keys that depend on each other, after each was checked by its own limits.

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from evopose2d.networks.architecture import ModelConfig
-from evopose2d.networks.recording import RecordingOperations
 from evopose2d.networks.registry import architecture_of
 from evopose2d.networks.size import NetworkSize
 
@@ -34,10 +33,7 @@ def summarise(model: ModelConfig, keypoints: int) -> NetworkSummary:
         ConfigError: the input shape does not fit the genotype.
     """
     height, width = model.input_shape
-    operations = RecordingOperations()
-    family = architecture_of(model)
-    images = operations.images(height, width, family.channels(model, keypoints))
-    outputs = family.outputs(operations, images, model, keypoints)
+    recording, outputs = architecture_of(model).recorded(model, keypoints)
     heatmaps = outputs[-1].heatmaps
     output_shape = (heatmaps.height, heatmaps.width, heatmaps.channels)
-    return NetworkSummary((height, width, 3), output_shape, operations.recording().size)
+    return NetworkSummary((height, width, 3), output_shape, recording.size)

@@ -1,6 +1,7 @@
 """A search whose individuals' networks are measured: each once, whatever is broken off."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from evopose2d.evolution.latency.gauge import reserved_processors
 from evopose2d.evolution.results.archive import read_search
 from evopose2d.evolution.results.front import front_rows
 from evopose2d.evolution.results.journal import read_study
+from evopose2d.evolution.results.limits import best_within
+from evopose2d.evolution.results.report import final_rows
 from evopose2d.evolution.results.winner import winners
 from evopose2d.evolution.tracking.records import RunContext, run_of_result
 from evopose2d.export.latency import Latency
@@ -50,6 +53,7 @@ def test_every_individual_has_its_latency_and_no_network_is_measured_twice(tmp_p
     ]
     rows = front_rows(archive)
     assert [row["latency_ms"] for row in rows] == sorted((row["latency_ms"] for row in rows), reverse=True)
+    assert all(row["latency_ms"] == archive.results[row["individual"]].latency for row in final_rows(archive))
     (fastest,) = winners(archive, params.model, limits={"latency": rows[-1]["latency_ms"]})
     assert fastest.result.number == rows[-1]["number"]
     assert " ms\n" in fastest.to_yaml()
@@ -82,6 +86,16 @@ def test_mlflow_is_told(tmp_path):
     run = run_of_result(result, RunContext(SearchStore(Path(params.evolve.root)), 9, str), folder)
     logged = {each.name: each.value for each in run.measurements}
     assert (logged["latency_ms"], logged["latency_spread_ms"]) == (result.latency, result.latency_spread)
+
+
+def test_of_equals_within_limits_the_one_that_needs_less_is_best(tmp_path):
+    params = run_measured(tmp_path, _Meter())
+    archive = read_search(Path(params.evolve.root))
+    alike = [replace(each, measurements={**each.measurements, "ap": 0.5}) for each in archive.individuals]
+    found = best_within(replace(archive, individuals=alike), {"latency": 1e6}, count=3)
+    children = [each.measurements["latency"] for each in alike if each.role != "control"]
+    assert [each.measurements["latency"] for each in found] == sorted(children)[:3]
+    assert found[0].number != 0
 
 
 @pytest.mark.parametrize(

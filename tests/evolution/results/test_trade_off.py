@@ -1,5 +1,7 @@
 """The outcome of the finals of a search of several objectives."""
 
+from dataclasses import replace
+
 import pytest
 from search_doubles import ANCESTOR
 
@@ -51,6 +53,26 @@ def test_a_network_that_is_ahead_somewhere_and_behind_nowhere_is_better():
     told = str(outcome)
     assert told.startswith("Trained equally (1 epoch, 3 seeds), better than the ancestor: individual 2: ap ")
     assert "parameters ahead by 200" in told and "individual 1" not in told
+
+
+@pytest.mark.parametrize(("error", "tolerated"), [(None, 0.03), (0.1, 0.1)])
+def test_latencies_that_are_nearer_than_they_are_known_are_no_lead(error, tolerated):
+    """All trainings of a network share its latency, so that nothing of them tells how exact it is."""
+    objectives = find_objectives(["ap", "latency"])
+
+    def outcome(latency):
+        results = [
+            replace(_final(number, seed, 0.5, 1), latency=milliseconds, latency_error=error)
+            for number, milliseconds in ((0, 8.0), (1, latency))
+            for seed in (0, 1)
+        ]
+        return TradeOff.of(results, 0, objectives)
+
+    assert outcome(7.0).noise["latency"] == pytest.approx(8 * tolerated)
+    assert outcome(8 * (1 - tolerated) - 0.01).winner.individual == 1
+    assert outcome(8 * (1 - tolerated) - 0.01).found
+    assert not outcome(8 * (1 - tolerated) + 0.01).found
+    assert "latency ahead by" in str(outcome(7.0))
 
 
 def test_a_trade_is_no_improvement():

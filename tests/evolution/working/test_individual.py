@@ -16,7 +16,7 @@ from evopose2d.evolution.working.worker import crops_of_process, functions_of_pr
 from evopose2d.fitness import fitness
 from evopose2d.genotype import Genotype
 from evopose2d.networks.build import build_network
-from evopose2d.networks.families.evopose2d import count
+from evopose2d.networks.families.evopose2d import recorded
 from evopose2d.weights import load_weights
 
 WIDER = [[3, 1, 1, 1], [3, 1, 1, 2], [5, 1, 2, 2], [3, 1, 2, 2], [3, 1, 2, 1], [3, 1, 2, 1], [3, 1, 2, 1]]
@@ -44,7 +44,7 @@ def test_the_result_is_that_of_the_best_epoch(params, ancestor):
     assert len(losses) == 3
     best = result.epochs[losses.index(min(losses))]
     assert (result.val_loss, result.ap) == (best.val_loss, best.val_ap)
-    size = count(network_spec(params.model, result.genotype, 17))
+    size = recorded(network_spec(params.model, result.genotype, 17)).size
     assert (result.parameters, result.multiply_adds) == (size.parameters, size.multiply_adds)
     expected = fitness(losses, size.parameters, target_parameters=5e6, exponent=-0.07)
     assert result.fitness == pytest.approx(expected, rel=1e-12)

@@ -16,9 +16,11 @@ from evopose2d.evolution.individuals.spec import IndividualSpec, search_fitness
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
 from evopose2d.genotype import Genotype, LimitedSpace, SearchSpace, describe_mutation
 from evopose2d.networks.architecture import ModelConfig
-from evopose2d.networks.families.evopose2d import count, describe
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig, describe
+from evopose2d.networks.registry import architecture_of
 from evopose2d.networks.scaling import NetworkSpec
 from evopose2d.networks.size import NetworkSize
+from evopose2d.networks.summary import summarise
 
 _COMMON = 1
 """Sets seeds that individuals share apart from those of single ones."""
@@ -33,6 +35,13 @@ def check_search(params: Params) -> None:
     space = search_space(params)
     _check_resources(params)
     evolution_sampler(params, keypoints=1)  # which checks its own
+    if isinstance(params.model, EvoPose2DConfig):
+        _check_strides(params, space)
+    else:
+        _check_family(params, space)
+
+
+def _check_strides(params: Params, space: SearchSpace) -> None:
     section, head = "model", getattr(params.model, "head_blocks", 0)
     if "head_blocks" in space.genes:
         section, head = "evolve.space", max(space.genes["head_blocks"].values)
@@ -51,6 +60,16 @@ def check_search(params: Params) -> None:
             )
 
 
+def _check_family(params: Params, space: SearchSpace) -> None:
+    """Refuse what is made for the blocks of EvoPose2D alone."""
+    network_size(params.model, space.ancestor, keypoints=1)  # which can be built
+    evolve, where = params.evolve, f"where model.architecture is {params.model.architecture}"
+    if evolve.inheritance == "function-preserving":
+        raise ConfigError(f"evolve.inheritance: got 'function-preserving', must be original or none {where}")
+    if evolve.latency.source == "table":
+        raise ConfigError(f"evolve.latency.source: got 'table', must be onnx, tflite or command {where}")
+
+
 def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
     """Build the search's sampler, to which two genotypes are one if they build the same network.
 
@@ -64,8 +83,8 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
     evolve = params.evolve
 
     @lru_cache(maxsize=65536)
-    def phenotype(genotype: Genotype) -> Hashable:
-        network = network_spec(params.model, genotype, keypoints).phenotype
+    def fingerprint(genotype: Genotype) -> Hashable:
+        network = phenotype(params.model, genotype, keypoints)
         # Of each of a hundred thousand individuals one is kept: 16 bytes instead of 3 kB.
         return hashlib.blake2b(repr(network).encode(), digest_size=16).digest()
 
@@ -85,7 +104,7 @@ def evolution_sampler(params: Params, keypoints: int) -> EvolutionSampler:
             objectives=evolve.objectives,
             population=evolve.population,
             tournament=evolve.tournament,
-            fingerprint=phenotype,
+            fingerprint=fingerprint,
             controls=evolve.controls,
             screening=evolve.screening,
             mutations=evolve.mutations,
@@ -117,13 +136,23 @@ def _within_limits(
 
 
 def network_spec(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSpec:
-    """Describe the network that a genotype builds with the settings of section ``model``."""
-    return describe(replace(model, **genotype.model_settings), keypoints)
+    """Describe the EvoPose2D that a genotype builds with the settings of section ``model``."""
+    return describe(_of_genotype(model, genotype), keypoints)
+
+
+def phenotype(model: ModelConfig, genotype: Genotype, keypoints: int) -> Hashable:
+    """Return what tells apart the networks that genotypes build with the settings of section ``model``."""
+    built = _of_genotype(model, genotype)
+    return architecture_of(built).phenotype(built, keypoints)
 
 
 def network_size(model: ModelConfig, genotype: Genotype, keypoints: int) -> NetworkSize:
     """Count the network that a genotype builds with the settings of section ``model``."""
-    return count(network_spec(model, genotype, keypoints))
+    return summarise(_of_genotype(model, genotype), keypoints).size
+
+
+def _of_genotype(model: ModelConfig, genotype: Genotype) -> ModelConfig:
+    return replace(model, **genotype.model_settings)
 
 
 def total_children(evolve: EvolveConfig) -> int:
@@ -212,7 +241,7 @@ def individual_params(params: Params, spec: IndividualSpec) -> Params:
             half_body_keypoints=full.augmentation.half_body_keypoints,
         ),
     )
-    model = replace(params.model, **spec.genotype.model_settings)
+    model = _of_genotype(params.model, spec.genotype)
     # Without a device of its own, a worker must not take one that other programs use.
     alone = evolve.gpus == 0 and evolve.tpus == 0
     accelerator = replace(params.accelerator, device="cpu") if alone else params.accelerator

@@ -18,7 +18,7 @@ import psutil
 
 from evopose2d.config.schema import LatencyConfig, Params
 from evopose2d.errors import ConfigError, SearchError
-from evopose2d.evolution.individuals.configuration import network_spec
+from evopose2d.evolution.individuals.configuration import phenotype
 from evopose2d.evolution.individuals.store import writing
 from evopose2d.evolution.latency.requests import Measure, of_network, patient
 from evopose2d.evolution.latency.table import LatencyTable
@@ -176,7 +176,7 @@ class Gauge:
         return found
 
     def _key(self, genotype: Genotype) -> str:
-        network = network_spec(self._params.model, genotype, self._keypoints.count).phenotype
+        network = phenotype(self._params.model, genotype, self._keypoints.count)
         return hashlib.blake2b(repr(network).encode(), digest_size=16).hexdigest()
 
     def _path(self, key: str) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 
 from evopose2d.config.schema import Params
 from evopose2d.errors import ConfigError, SearchError
-from evopose2d.evolution.individuals.configuration import network_spec
+from evopose2d.evolution.individuals.configuration import network_spec, phenotype
 from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.store import writing
 from evopose2d.evolution.latency.requests import Measure, of_network, of_part
@@ -119,7 +119,7 @@ class LatencyTable:
         space = search_space(self._params)
 
         def network(genotype: Genotype) -> Hashable:
-            return network_spec(self._params.model, genotype, self._keypoints.count).phenotype
+            return phenotype(self._params.model, genotype, self._keypoints.count)
 
         ends: set[Hashable] = set()
         for number in range(count):

@@ -3,10 +3,12 @@
 import contextlib
 import logging
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
@@ -36,13 +38,15 @@ def open_study(path: Path, sampler: EvolutionSampler) -> Study:
         _repair(path)
         _release(path)
         with _readable(path):
-            return optuna.create_study(
+            study = optuna.create_study(
                 study_name=STUDY_NAME,
                 storage=_storage(path),
                 sampler=sampler,
                 directions=_directions(sampler),
                 load_if_exists=True,
             )
+            _name_objectives(study, [each.name for each in sampler.settings.targets])
+            return study
 
 
 def study_in_memory(sampler: EvolutionSampler) -> Study:
@@ -77,6 +81,15 @@ def fail(study: Study, number: int, error: str) -> None:
 
 def _directions(sampler: EvolutionSampler) -> list[str]:
     return [each.direction for each in sampler.settings.targets]
+
+
+def _name_objectives(study: Study, names: list[str]) -> None:
+    """Have drawings and the dashboard name several objectives, which are numbers to them otherwise."""
+    if len(names) == 1 or study.metric_names == names:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names(names)
 
 
 def _storage(path: Path) -> JournalStorage:

@@ -13,8 +13,8 @@ LIMITED = ("latency", "parameters", "multiply_adds")
 def best_within(archive: SearchArchive, limits: Mapping[str, float], count: int) -> list[Individual]:
     """Return the best individuals within limits, best first.
 
-    In a search of several objectives, those that are not limited rank; of one, the finals and the search's selection
-    do, as without limits.
+    In a search of several objectives, those that are not limited rank, and between equals those that are; of one, the
+    finals and the search's selection do, as without limits.
 
     Args:
         archive: the search.
@@ -47,8 +47,12 @@ def best_within(archive: SearchArchive, limits: Mapping[str, float], count: int)
         raise SearchError(f"{archive.root}: nobody is within all limits together: {told}")
     left = [each for each in archive.objectives if each.name not in limits]
     if len(archive.objectives) > 1 and left:
-        ranking = find_selection("pareto" if len(left) > 1 else "fitness", objectives=left)
-        return select(archive.individuals, count, ranking, lambda each: each.number in allowed)
+        if len(left) > 1:
+            pareto = find_selection("pareto", objectives=left)
+            return select(archive.individuals, count, pareto, lambda each: each.number in allowed)
+        within = [each for each in complete if each.number in allowed]
+        order = [*left, *(OBJECTIVES[name] for name in limits)]
+        return sorted(within, key=lambda each: (*(objective(each) for objective in order), each.number))[:count]
     everybody = archive.best(len(archive.individuals))
     return [each for each in everybody if each.number in allowed][:count]
 

@@ -32,7 +32,18 @@ _BEST_COLUMNS = (
     "gmacs",
 )
 _FRONT_COLUMNS = ("number", "mutation", "AP", "val_loss", "fitness", "parameters_m", "gmacs", "latency_ms")
-_FINAL_COLUMNS = ("place", "individual", "ancestor", "trainings", "fitness", "AP", "val_loss", "parameters_m", "gmacs")
+_FINAL_COLUMNS = (
+    "place",
+    "individual",
+    "ancestor",
+    "trainings",
+    "fitness",
+    "AP",
+    "val_loss",
+    "parameters_m",
+    "gmacs",
+    "latency_ms",
+)
 
 
 def write_report(archive: SearchArchive, folder: Path) -> list[Path]:
@@ -76,7 +87,10 @@ def best_rows(archive: SearchArchive, count: int) -> list[dict[str, Any]]:
 
 
 def final_rows(archive: SearchArchive) -> list[dict[str, Any]]:
-    """Return a row for each network of the finals, best first: means over its trainings; none without finals."""
+    """Return a row for each network of the finals, best first: means over its trainings; none without finals.
+
+    ``latency_ms`` is None where it was not measured.
+    """
     if archive.verdict is None:
         return []
     generations = {each.number: each.generation for each in archive.individuals}
@@ -92,6 +106,7 @@ def final_rows(archive: SearchArchive) -> list[dict[str, Any]]:
             "val_loss": each.val_loss,
             "parameters_m": each.parameters / 1e6,
             "gmacs": each.multiply_adds / 1e9,
+            "latency_ms": each.trainings[0].latency,
         }
         for place, each in enumerate(archive.verdict.standings, start=1)
     ]

@@ -9,6 +9,7 @@ from typing import Self
 from evopose2d.evolution.individuals.spec import IndividualResult
 from evopose2d.evolution.results.verdict import Outcome, Standing, chance_lead, group_by_network
 from evopose2d.evolution.sampler import Objective
+from evopose2d.export.latency import TOLERANCE
 from evopose2d.fitness import pareto_order
 
 
@@ -22,7 +23,8 @@ class TradeOff(Outcome):
     Attributes:
         objectives: of the search.
         noise: by objective, a lead over the ancestor that chance alone exceeds in one of twenty searches, whatever
-            the network and the objective; None where nothing says so, as with one training each.
+            the network and the objective; None where nothing says so, as with one training each. Of the latency, which
+            all trainings of a network share, how exactly the ancestor's is known.
     """
 
     objectives: tuple[Objective, ...]
@@ -47,6 +49,8 @@ class TradeOff(Outcome):
         if ancestor not in groups or len(groups) < 2:
             return None
         noise = {each.name: chance_lead(groups, partial(_value, each), len(objectives)) for each in objectives}
+        if noise.get("latency") is not None:
+            noise["latency"] = _latency_error(groups[ancestor][0])
         standings = sorted((Standing(number, tuple(group)) for number, group in groups.items()), key=_number)
         points = [[_mean(standing, each) for each in objectives] for standing in standings]
         ordered = [standings[index] for index in pareto_order(points)]
@@ -111,6 +115,11 @@ def _mean(standing: Standing, objective: Objective) -> float:
 def _value(objective: Objective, result: IndividualResult) -> float:
     value = objective.value(result.number, result.measurements)
     return -value if objective.maximised else value
+
+
+def _latency_error(result: IndividualResult) -> float:
+    """Return how many milliseconds a latency may be off: its prediction's error, or what a measurement tolerates."""
+    return (result.latency or 0.0) * (TOLERANCE if result.latency_error is None else result.latency_error)
 
 
 def _number(standing: Standing) -> int:

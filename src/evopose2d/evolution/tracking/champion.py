@@ -88,7 +88,7 @@ def register_champion(request: RegistrationRequest) -> bool:
 
     A failure is a warning. The process that does it ends with this one, however that ends.
     """
-    logger.info("registering the champion, individual %d", request.champion.individual)
+    logger.info("registering individual %d", request.champion.individual)
     try:
         with ProcessReaper():
             finished = subprocess.run(

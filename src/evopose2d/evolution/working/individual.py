@@ -21,6 +21,7 @@ from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualResult, IndividualSpec
 from evopose2d.evolution.working.worker import crops_of_process, functions_of_process
 from evopose2d.importing import import_large
+from evopose2d.networks.families.evopose2d import EvoPose2DConfig
 from evopose2d.training.result import TrainingResult
 
 if TYPE_CHECKING:
@@ -114,7 +115,6 @@ def _initialise(
     network: "keras.Model", spec: IndividualSpec, params: Params, weights: bytes, keypoints: int, folder: Path
 ) -> None:
     """Set the weights that a newly built network starts from: its parent's, or what the ancestor starts from."""
-    from evopose2d.inheritance import inherit_into
     from evopose2d.stages.initial_weights import take
     from evopose2d.weights.imagenet import imagenet_arrays, imagenet_weights
 
@@ -124,13 +124,8 @@ def _initialise(
         file.write_bytes(weights)
         take(network, imagenet_arrays(file, imagenet_weights(params.model)))
         return
-    origin = spec.parent_genotype or search_space(params).ancestor
-    rule = params.evolve.inheritance
-    if spec.parent_genotype is None and rule == "none":
-        rule = "original"  # of children alone
-    own, other = (network_spec(params.model, genotype, keypoints) for genotype in (spec.genotype, origin))
     try:
-        inherit_into(network, own, other, weights, rule)
+        _inherit(network, spec, params, weights, keypoints, folder)
     except WeightsError as error:
         if spec.parent_genotype is None:
             raise WeightsError(f"evolve.initial_weights: got {initial}: {error}") from None
@@ -138,6 +133,29 @@ def _initialise(
             f"weights of individual {spec.parent}, which {spec.number} inherits: {error}; "
             "with its weights.h5 removed, the same command trains it again"
         ) from None
+
+
+def _inherit(
+    network: "keras.Model", spec: IndividualSpec, params: Params, weights: bytes, keypoints: int, folder: Path
+) -> None:
+    """Give a newly built network the weights of its parent, or those of a file of the ancestor's network."""
+    from evopose2d.inheritance import inherit_into
+    from evopose2d.stages.initial_weights import take
+    from evopose2d.weights import load_weights, read_arrays
+
+    rule = params.evolve.inheritance
+    if spec.parent_genotype is None and rule == "none":
+        rule = "original"  # of children alone
+    if isinstance(params.model, EvoPose2DConfig):
+        origin = spec.parent_genotype or search_space(params).ancestor
+        own, other = (network_spec(params.model, genotype, keypoints) for genotype in (spec.genotype, origin))
+        inherit_into(network, own, other, weights, rule)
+    elif spec.parent_genotype is None:
+        file = folder / "initial.h5"
+        file.write_bytes(weights)
+        load_weights(network, file)
+    else:
+        take(network, read_arrays(weights))
 
 
 def _result(

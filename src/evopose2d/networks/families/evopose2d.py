@@ -3,6 +3,7 @@
 Source: McNally et al., arXiv 2011.08446, section 3. Layers are named as in the original.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -23,7 +24,6 @@ from evopose2d.networks.scaling import (
     scaled_depth,
     scaled_width,
 )
-from evopose2d.networks.size import NetworkSize
 from evopose2d.networks.weight_file import WeightFile
 from evopose2d.settings import Count, Integer, Positive
 
@@ -63,6 +63,10 @@ class EvoPose2D(Architecture[EvoPose2DConfig]):
     ) -> tuple[Output[Features]]:
         """Apply the network that the genotype builds."""
         return (Output(evopose2d(operations, images, describe(model, keypoints))),)
+
+    def phenotype(self, model: EvoPose2DConfig, keypoints: int) -> Hashable:
+        """Return the network's bottlenecks, whatever seven blocks divide them."""
+        return describe(model, keypoints).phenotype
 
     def check(self, model: EvoPose2DConfig) -> None:
         """Check the genotype, and that the head does not go beyond the input's resolution."""
@@ -173,11 +177,6 @@ def evopose2d(operations: Operations[Features], images: Features, spec: NetworkS
 def recorded(spec: NetworkSpec) -> Recording:
     """Return the network's layers."""
     return record(lambda operations, images: evopose2d(operations, images, spec), spec.input_shape)
-
-
-def count(spec: NetworkSpec) -> NetworkSize:
-    """Count a described network; parameters are exactly those that Keras counts in the built one."""
-    return recorded(spec).size
 
 
 def stem(operations: Operations[Features], images: Features, channels: int, kernel: int, stride: int) -> Features:
