@@ -1,10 +1,14 @@
 """What the tests of real training in a search share."""
 
+from functools import partial
+
 import pytest
-from search_doubles import TINY_ANCESTOR
+from broken_searches import Running
+from search_doubles import TINY_ANCESTOR, InlineEngine, Trainer, make_params, population
 
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
+from evopose2d.evolution import search
 from evopose2d.stages import download, write_tfrecords
 
 _TINY = (
@@ -28,3 +32,31 @@ def tiny_params(tmp_path_factory, project_root) -> Params:
     download.run(settings)
     write_tfrecords.run(settings)
     return settings
+
+
+@pytest.fixture
+def start(tmp_path, raising_interrupts):
+    """Start a driver in a folder of the test; whatever it started ends with the test."""
+    started = []
+
+    def begin(folder="broken", **scenario) -> Running:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        started.append(Running(tmp_path / folder, **scenario))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        running.kill_everything()
+        running.process.communicate()
+
+
+@pytest.fixture
+def unbroken(tmp_path):
+    """Give the population of a search that nothing happens to."""
+
+    def search_through(*overrides, **faults):
+        params = make_params(tmp_path / "unbroken", *overrides)
+        search.run(params, engine=partial(InlineEngine, trainer=Trainer(tmp_path / "unbroken" / "notes", **faults)))
+        return population(params)
+
+    return search_through

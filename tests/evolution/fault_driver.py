@@ -1,7 +1,8 @@
 """A driver that a test can have killed at any stage: ``python fault_driver.py FOLDER JSON``.
 
-The JSON object holds ``engine`` (ray or inline), ``kill`` (a stage, or null), ``at`` (the individual), and what
-the trainer is to do; ``measured`` (true for a search whose networks are measured) and ``dies_at`` (the measurement).
+The JSON object holds ``engine`` (ray or inline), ``kill`` (a stage, or null), ``at`` (the individual), what the trainer
+is to do, ``measured`` (true for a search whose networks are measured) and ``dies_at`` (the measurement), and ``mlflow``
+where the search is recorded there: an address.
 """
 
 import json
@@ -63,20 +64,27 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("ray").setLevel(logging.ERROR)
     measured = MEASURED if scenario.get("measured") else ()
-    params = make_params(folder, *measured, *scenario.get("overrides", []))
+    uri = scenario.get("mlflow")
+    tracking = [f"tracking.uri={uri}", "tracking.log_model=false"] if uri else []
+    params = make_params(folder, *tracking, *measured, *scenario.get("overrides", []))
     faults = {name: tuple(scenario.get(name, ())) for name in ("dies_once", "dies", "diverges")}
     trainer = Trainer(folder / "notes", seconds=scenario.get("seconds", 0.0), **faults)
     KilledStore.kill = KilledTracker.kill = scenario.get("kill") or ""
     KilledStore.at = KilledTracker.at = scenario.get("at", 0)
-    engine = ray_workers if scenario["engine"] == "ray" else InlineEngine
+    engine = partial(ray_workers if scenario["engine"] == "ray" else InlineEngine, trainer=trainer)
     try:
-        search.run(
-            params,
-            KilledTracker(folder / "tracked"),
-            engine=partial(engine, trainer=trainer),
-            store=KilledStore,
-            latencies=partial(gauged, measure=NotedMeter(folder / "notes", scenario.get("dies_at"))),
-        )
+        if uri:
+            from evopose2d.evolution import tracked
+
+            tracked.run(params, engine=engine, store=KilledStore)
+        else:
+            search.run(
+                params,
+                KilledTracker(folder / "tracked"),
+                engine=engine,
+                store=KilledStore,
+                latencies=partial(gauged, measure=NotedMeter(folder / "notes", scenario.get("dies_at"))),
+            )
     except EvoPoseError as error:
         sys.stderr.write(f"evopose2d: {error}\n")
         sys.exit(error.exit_status)

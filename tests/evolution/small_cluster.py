@@ -1,6 +1,6 @@
-"""A cluster on the loopback: ``python small_cluster.py SHADOW``; prints its address, and ends with its standard input.
+"""A cluster on the loopback: ``python small_cluster.py [SHADOW]``; prints its address, ends with its standard input.
 
-Its head trains nothing, one machine trains, and one finds in SHADOW a project that cannot be imported.
+Its head trains nothing and one machine trains. Another one finds in SHADOW a project that cannot be imported.
 """
 
 import sys
@@ -8,11 +8,12 @@ import sys
 from ray.cluster_utils import Cluster
 
 
-def main(shadow: str) -> None:
+def main(*shadows: str) -> None:
     alike = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
     cluster = Cluster(initialize_head=True, head_node_args={**alike, "num_cpus": 0})
     try:
-        cluster.add_node(**alike, num_cpus=2, env_vars={"PYTHONPATH": shadow})
+        for shadow in shadows:
+            cluster.add_node(**alike, num_cpus=2, env_vars={"PYTHONPATH": shadow})
         cluster.add_node(**alike, num_cpus=1)
         sys.stdout.write(f"{cluster.address}\n")
         sys.stdout.flush()
@@ -22,4 +23,4 @@ def main(shadow: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,136 +1,23 @@
 """Searches whose processes are really killed: what comes out is what an unbroken search gives."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
-from functools import partial
-from pathlib import Path
 
 import pytest
-from process_marks import kill_marked, listening_addresses, marked
-from search_doubles import (
-    MEASURED,
-    FileTracker,
-    InlineEngine,
-    NotedMeter,
-    Trainer,
-    make_params,
-    population,
-    run_measured,
-    trained,
-)
+from broken_searches import MARK, check_nothing_lost
+from process_marks import marked
+from search_doubles import MEASURED, FileTracker, NotedMeter, make_params, population, run_measured, trained
 
-from evopose2d.evolution import search
-from evopose2d.evolution.individuals.store import SearchStore
 from evopose2d.evolution.results.archive import read_search
 
 pytestmark = pytest.mark.slow
-DRIVER = Path(__file__).parent / "fault_driver.py"
-_MARK = "FAULT_TEST"
-PATIENCE = 120  # seconds, for a machine that is busy
 STAGES = (
     ("within weights", 0),
     ("between weights and result", 6),
     ("between result and tell", 0),
     ("between tell and tracking", 6),
 )
-
-
-class Running:
-    """A driver process, with all of the processes that it starts."""
-
-    def __init__(self, folder: Path, **scenario) -> None:
-        self.folder = folder
-        command = [sys.executable, str(DRIVER), str(folder), json.dumps(scenario)]
-        environment = {**os.environ, _MARK: str(folder), "MLFLOW_RUN_ID": "of the driver"}
-        self.process = subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def wait(self) -> tuple[int, str]:
-        """Give the exit status and what was said, once the driver has ended; standard output must stay empty."""
-        output, errors = self.process.communicate(timeout=PATIENCE)
-        assert output == ""
-        return self.process.returncode, errors
-
-    def wait_until_training(self, number: int) -> None:
-        begun = self.folder / "notes" / f"training-{number}"
-        wait_until(lambda: begun.exists() or self.process.poll() is not None)
-        assert begun.exists(), self.wait()
-
-    def kill_everything(self) -> None:
-        kill_marked(_MARK, self.folder)
-
-    def check_loopback(self) -> None:
-        """Nothing that the driver started listens to other machines."""
-        addresses = listening_addresses(marked(_MARK, self.folder))
-        assert addresses
-        assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
-
-    def check_all_ended(self) -> None:
-        # Left to themselves, Ray's agents end a minute after the driver.
-        wait_until(lambda: not marked(_MARK, self.folder), patience=30)
-
-
-def wait_until(condition, patience: float = PATIENCE) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-@pytest.fixture
-def start(tmp_path, raising_interrupts):
-    """Start a driver in a folder of the test; whatever it started ends with the test."""
-    started = []
-
-    def begin(folder="broken", **scenario) -> Running:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        started.append(Running(tmp_path / folder, **scenario))
-        return started[-1]
-
-    yield begin
-    for running in started:
-        running.kill_everything()
-        running.process.communicate()
-
-
-@pytest.fixture
-def unbroken(tmp_path):
-    """Give the population of a search that nothing happens to."""
-
-    def search_through(*overrides, **faults):
-        params = make_params(tmp_path / "unbroken", *overrides)
-        search.run(params, engine=partial(InlineEngine, trainer=Trainer(tmp_path / "unbroken" / "notes", **faults)))
-        return population(params)
-
-    return search_through
-
-
-def check_nothing_lost(folder: Path, expected, *overrides, retrained: Counter | None = None) -> None:
-    """Hold a search against an unbroken one: same population, nobody trained or recorded twice, nobody left out."""
-    params = make_params(folder, *overrides)
-    assert population(params) == expected
-    store = SearchStore(Path(params.evolve.root))
-    complete = [each for each in expected if each.state == "complete"]
-    assert [(result.number, result.genotype) for result in store.results()] == [
-        (each.number, each.genotype) for each in complete
-    ]
-    assert all(json.loads(store.read_weights(each.number))["genotype"] == each.genotype.to_lists() for each in complete)
-    again = Counter(trained(folder / "notes"))
-    again.subtract(each.number for each in complete)
-    assert +again == (retrained or Counter())
-    assert list(store.root.rglob("individuals/*/.*")) == []
-    assert sorted(FileTracker(folder / "tracked").lines()) == [(each.number, each.state) for each in expected]
 
 
 @pytest.mark.parametrize(("stage", "at"), STAGES)
@@ -214,7 +101,7 @@ def test_workers_that_die_and_a_loss_that_is_not_a_number(start, unbroken, tmp_p
 def test_a_search_whose_ray_is_killed_says_so_and_goes_on(part, start, unbroken, tmp_path):
     first = start(engine="ray", seconds=1.0)
     first.wait_until_training(1)
-    (process,) = [each for each in marked(_MARK, first.folder) if each.name() == part]
+    (process,) = [each for each in marked(MARK, first.folder) if each.name() == part]
     process.kill()
     code, errors = first.wait()
     assert code == 1
@@ -275,47 +162,3 @@ def test_a_second_driver_is_refused_and_the_first_goes_on(start, unbroken, tmp_p
     assert f"process {first.process.pid} on" in errors
     assert first.wait()[0] == 0
     check_nothing_lost(tmp_path / "broken", unbroken())
-
-
-@pytest.fixture
-def cluster(tmp_path, monkeypatch):
-    """Address of a cluster with a machine that cannot import the project."""
-    # Ray takes from the environment, when it is imported, that all of it stays on the loopback address.
-    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    (tmp_path / "shadow/evopose2d").mkdir(parents=True)
-    (tmp_path / "shadow/evopose2d/__init__.py").write_text("raise ImportError('not installed here')")
-    process = subprocess.Popen(
-        [sys.executable, DRIVER.parent / "small_cluster.py", tmp_path / "shadow"],
-        env={**os.environ, _MARK: f"{tmp_path} cluster"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    yield process.stdout.readline().strip()
-    kill_marked(_MARK, f"{tmp_path} cluster")
-    process.communicate()
-
-
-def test_a_machine_that_cannot_run_the_project_costs_no_individual_an_attempt(cluster, start, unbroken, tmp_path):
-    running = start(engine="ray", overrides=[f"evolve.ray_address='{cluster}'"])
-    code, errors = running.wait()
-    assert code == 0, errors
-    assert "is left out: cannot import the project (ImportError: not installed here)" in errors
-    assert "attempt" not in errors
-    check_nothing_lost(tmp_path / "broken", unbroken())
-
-
-@pytest.mark.parametrize(("part", "named"), [("raylet", "raylet"), ("gcs_server", "GCS")])
-def test_the_end_of_a_clusters_ray_is_told(part, named, cluster, start, tmp_path):
-    running = start(engine="ray", seconds=2.0, overrides=[f"evolve.ray_address='{cluster}'"])
-    running.wait_until_training(1)
-    for each in marked(_MARK, f"{tmp_path} cluster"):
-        if each.name() == part:
-            each.kill()
-    code, errors = running.wait()
-    assert code == 1
-    assert f"Ray's {named} " in errors.splitlines()[-1], errors
-    assert "has ended; the same command goes on from here" in errors.splitlines()[-1]
-    status = json.loads((tmp_path / "broken/search/status.json").read_text())
-    assert status["state"] == "failed" and named in status["reason"]

@@ -1,17 +1,15 @@
-"""What is said where Ray does not start, or a cluster cannot be joined or is open to anyone."""
+"""What is said where Ray does not start, or a cluster cannot be joined."""
 
-import logging
 import shutil
 import socket
 from types import SimpleNamespace
 
-import psutil
 import pytest
 import ray
 import ray._private.services
 
 from evopose2d.errors import SearchError
-from evopose2d.evolution.working.cluster.connection import _warn_without_authentication, start_ray
+from evopose2d.evolution.working.cluster.connection import start_ray
 from evopose2d.evolution.working.cluster.probe import differences
 
 
@@ -35,15 +33,6 @@ def test_a_full_disk_is_told_where_it_is_full_alone(tmp_path, monkeypatch, free,
     with pytest.raises(SearchError, match=r"Ray cannot start on this machine: .*The GCS is gone") as raised:
         start_ray(None, tmp_path)
     assert ("is full (1 MB free)" in str(raised.value)) == told
-
-
-@pytest.mark.parametrize(("environment", "warned"), [({}, True), ({"RAY_AUTH_MODE": "token"}, False)])
-def test_a_cluster_without_authentication_is_warned_of(monkeypatch, caplog, environment, warned):
-    raylet = SimpleNamespace(info={"name": "raylet"}, environ=lambda: environment)
-    monkeypatch.setattr(psutil, "process_iter", lambda names: [SimpleNamespace(info={"name": "sh"}), raylet])
-    with caplog.at_level(logging.WARNING, "evopose2d"):
-        _warn_without_authentication()
-    assert ("runs without authentication" in caplog.text) == warned
 
 
 def test_other_versions_are_named():

@@ -8,13 +8,13 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
 import ray
 import ray._private.services
 import ray._private.worker
 from ray.exceptions import AuthenticationError
 
 from evopose2d.errors import SearchError
+from evopose2d.evolution.working.cluster.authentication import is_open, refuses_us
 from evopose2d.evolution.working.cluster.outcomes import one_line
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 _OBJECT_STORE_BYTES = 256 * 1024**2  # weights in transit; Ray moves to disk what goes beyond
 _JOIN_SECONDS = 10.0
 _FULL_BYTES = 64 * 1024**2  # Ray starts no process on a disk with less
-_AUTHENTICATION = "RAY_AUTH_MODE"
 
 
 def start_ray(address: str | None, scratch: Path) -> None:
@@ -41,7 +40,11 @@ def start_ray(address: str | None, scratch: Path) -> None:
         _start_alone(scratch)
     else:
         _join(address)
-        _warn_without_authentication()
+        if is_open(ray.get_runtime_context().gcs_address):
+            logger.warning(
+                "the cluster runs without authentication: whoever reaches its ports can run programs on its machines; "
+                "start it with RAY_AUTH_MODE=token"
+            )
     # Ray prints on standard output when a worker dies, in many lines; the driver says so in one.
     ray._private.worker._worker_logs_enabled = False
     signal.signal(signal.SIGTERM, handler)
@@ -82,6 +85,8 @@ def _join(address: str) -> None:
                 f"evolve.ray_address: this machine is no part of the cluster at {address}; join it first: "
                 f"ray start --address={address} --num-cpus=0 (with --num-cpus=0 it trains nothing itself)"
             )
+        if place.port is not None and refuses_us(place.netloc):
+            raise AuthenticationError(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except AuthenticationError:
         raise SearchError(
@@ -90,21 +95,3 @@ def _join(address: str) -> None:
         ) from None
     except (OSError, RuntimeError, ValueError) as error:
         raise SearchError(f"evolve.ray_address: cannot join {address}: {one_line(str(error))}") from None
-
-
-def _warn_without_authentication() -> None:
-    """Warn of a cluster where whoever reaches a port may run programs: Ray listens on all interfaces."""
-    for process in psutil.process_iter(["name"]):
-        if process.info["name"] != "raylet":
-            continue
-        try:
-            mode = process.environ().get(_AUTHENTICATION, "")
-        except (psutil.Error, OSError):  # another user's
-            continue
-        if mode.lower() != "token":
-            logger.warning(
-                "the cluster runs without authentication: whoever reaches its ports can run programs on its machines; "
-                "start it with %s=token",
-                _AUTHENTICATION,
-            )
-        return
