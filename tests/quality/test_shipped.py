@@ -20,6 +20,8 @@ def shipped():
 def test_it_is_of_the_setting_that_the_command_makes(shipped, project_root):
     assert shipped.settings == truth_settings(load_params(project_root / "params.yaml", SMALL_SETTING))
     assert SHIPPED.stat().st_size < 2_000_000
+    assert len(shipped.rows) == 800 and len({row.number for row in shipped.rows}) == 600
+    assert sum(row.replicate == 2 for row in shipped.rows) == 100
     first = [row for row in shipped.rows if row.number == 0]
     assert len(first) == 3 and first[0].genotype.to_lists() == shipped.settings["evolve.ancestor"]
     assert all(np.isfinite(row.val_losses).all() and len(row.val_losses) == 4 for row in shipped.rows)
@@ -28,7 +30,7 @@ def test_it_is_of_the_setting_that_the_command_makes(shipped, project_root):
 def test_its_val_losses_tell_genotypes_apart(shipped):
     noise = seed_noise(shipped)
     losses = np.log([row.val_loss for row in shipped.rows])
-    assert 4 * noise.log_val_loss < losses.std()
+    assert 3.5 * noise.log_val_loss < losses.std()
 
 
 @pytest.mark.slow

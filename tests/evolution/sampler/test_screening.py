@@ -116,6 +116,15 @@ def test_too_few_are_not_learned_from():
     assert with_few == with_none
 
 
+def test_where_too_few_are_known_size_decides():
+    few, rng = known(1, fitness), np.random.default_rng(5)
+    sizes = [
+        np.mean([SIZED.size_factor(screened_mutant(SPACE.ancestor, few, (), each, rng, unchanged)) for _ in range(30)])
+        for each in (SIZED, replace(SIZED, screening=1))
+    ]
+    assert sizes[0] < 0.9 * sizes[1]
+
+
 def test_mutants_have_as_many_mutations_as_are_asked_for():
     rng, settings = np.random.default_rng(0), replace(SETTINGS, mutations=3.0)
     mutants = [screened_mutant(SPACE.ancestor, [], (), settings, rng, unchanged) for _ in range(300)]

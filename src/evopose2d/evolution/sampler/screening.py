@@ -101,7 +101,8 @@ def screened_mutant(
 
     Args:
         parent: the genotype to change.
-        known: complete individuals; where there are fewer than four, the first mutant is as good as any.
+        known: complete individuals; where there are fewer than four, size decides, if its share is known, or else the
+            first mutant is as good as any.
         seen: fingerprints of the genotypes that must not come again.
         settings: of the algorithm.
         rng: source of randomness.
@@ -112,7 +113,7 @@ def screened_mutant(
         ValueError: ``parent`` lies outside the space.
         SearchError: an individual lacks a measurement that the selection ranks by.
     """
-    screened = settings.screening > 1 and len(known) >= LEAST_KNOWN
+    screened = settings.screening > 1 and (len(known) >= LEAST_KNOWN or (known and _knows_size(settings)))
     drawn = [_mutant(parent, seen, settings, rng, fix) for _ in range(settings.screening if screened else 1)]
     if not screened:
         return drawn[0]
@@ -124,8 +125,8 @@ def promise(known: Sequence[Individual], settings: EvolutionSettings, rng: np.ra
     """Learn from individuals what genotypes promise.
 
     Where the fitness decides and its share of a network's size is known (``settings.size_factor``), effects on the
-    logarithm of the loss alone are learned, and the size, which no training has to tell, is added for each genotype.
-    Else they are effects on the rank.
+    logarithm of the loss alone are learned, and the size, which no training has to tell, is added for each genotype; of
+    fewer than four individuals nothing is learned, and it decides alone. Else they are effects on the rank.
 
     Args:
         known: complete individuals, at least one.
@@ -136,17 +137,24 @@ def promise(known: Sequence[Individual], settings: EvolutionSettings, rng: np.ra
         SearchError: an individual lacks a measurement that the selection ranks by.
     """
     weight = settings.size_factor
-    if weight is None or not settings.by_fitness or settings.strategy.needs != {"fitness"}:
+    if weight is None or not _knows_size(settings):
         ranked = settings.strategy.rank(known, len(known))
         return GeneEffects(ranked, _normal_scores(len(ranked)), settings.space).draw(rng)
 
     def log_weights(genotypes: Sequence[Genotype]) -> NDArray[np.float64]:
         return np.log([weight(genotype) for genotype in genotypes])
 
+    if len(known) < LEAST_KNOWN:
+        return log_weights
     fitnesses = np.array([each.fitness for each in known], dtype=np.float64)
     losses = np.log(fitnesses) - log_weights([each.genotype for each in known])
     loss = GeneEffects(known, _without_outliers(losses), settings.space).draw(rng)
     return lambda genotypes: loss(genotypes) + log_weights(genotypes)
+
+
+def _knows_size(settings: EvolutionSettings) -> bool:
+    """Return whether what a mutant's size does to its rank is known before it is trained."""
+    return settings.size_factor is not None and settings.by_fitness and settings.strategy.needs == {"fitness"}
 
 
 def _mutant(
