@@ -83,24 +83,6 @@ def _in_first_front(distinct: NDArray[np.float64]) -> NDArray[np.bool_]:
     return in_front
 
 
-def non_dominated_ranks(points: ArrayLike) -> NDArray[np.intp]:
-    """Return the number of each point's front, 0 for the best.
-
-    Args:
-        points: (n, m) numbers, every column minimised.
-
-    Returns:
-        (n,) ranks.
-
-    Raises:
-        ValueError: as :func:`non_dominated_fronts`.
-    """
-    ranks = np.zeros(len(np.asarray(points)), dtype=np.intp)
-    for rank, front in enumerate(non_dominated_fronts(points)):
-        ranks[front] = rank
-    return ranks
-
-
 def crowding_distances(points: ArrayLike) -> NDArray[np.float64]:
     """Return how much room each point of a front has to its neighbours; more room is better.
 

@@ -7,7 +7,7 @@ from tests.training.conftest import TINY, train_config
 
 from evopose2d.networks.build import build_network
 from evopose2d.networks.families.evopose2d import describe
-from evopose2d.training.loop import trainable
+from evopose2d.training.model import trainable
 
 pytest.importorskip("tf_keras")
 

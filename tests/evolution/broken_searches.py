@@ -82,7 +82,8 @@ def check_nothing_lost(folder: Path, expected, *overrides, retrained: Counter | 
     assert [(result.number, result.genotype) for result in store.results()] == [
         (each.number, each.genotype) for each in complete
     ]
-    assert all(json.loads(store.read_weights(each.number))["genotype"] == each.genotype.to_lists() for each in complete)
+    weights = {each.number: json.loads(store.weights_path(each.number).read_bytes()) for each in complete}
+    assert all(weights[each.number]["genotype"] == each.genotype.to_lists() for each in complete)
     again = Counter(trained(folder / "notes"))
     again.subtract(each.number for each in complete)
     assert +again == (retrained or Counter())

@@ -71,11 +71,11 @@ def test_every_individual_leaves_its_weights_and_its_result(tmp_path):
         )
         assert len(result.epochs) == (4 if individual.number == 0 else 2)
         expected, weights = pretend_to_train_again(params, store, result)
-        assert (store.read_weights(individual.number), result) == (weights, expected)
+        assert (store.weights_path(individual.number).read_bytes(), result) == (weights, expected)
 
 
 def pretend_to_train_again(params, store, result):
-    inherited = None if result.parent is None else store.read_weights(result.parent)
+    inherited = None if result.parent is None else store.weights_path(result.parent).read_bytes()
     spec = IndividualSpec(
         result.number,
         result.generation,

@@ -8,7 +8,8 @@ from tests.training.conftest import TINY, ArrayBatches, epoch_batches, train_con
 from evopose2d.accelerator import Accelerator
 from evopose2d.feeding import feed
 from evopose2d.networks.build import build_network
-from evopose2d.training.loop import TrainingTask, train, trainable
+from evopose2d.training.loop import TrainingTask, train
+from evopose2d.training.model import trainable
 from evopose2d.training.optimizer import AdamL2
 
 _CPU = Accelerator(device="cpu", replicas=1, jit_compile=False)

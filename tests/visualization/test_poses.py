@@ -5,7 +5,6 @@ from evopose2d.keypoints import COCO_PERSON, KeypointSchema
 from evopose2d.visualization.poses import (
     PREDICTED,
     TRUE,
-    draw_box,
     draw_prediction,
     draw_truth,
     keypoint_sides,
@@ -72,7 +71,6 @@ def test_the_given_image_stays_as_it_was():
     for drawn in (
         draw_prediction(image, keypoints, SCHEMA),
         draw_truth(image, keypoints, SCHEMA),
-        draw_box(image, (10, 10, 30, 30), (255, 0, 0)),
     ):
         assert (image == blank()).all()
         assert changed(drawn).any()
@@ -154,11 +152,3 @@ def test_positions_between_pixels_count():
 
     for x in (50.0, 50.25, 50.5, 50.75):
         assert centre(x) == pytest.approx(x, abs=0.1)
-
-
-def test_a_box_runs_along_its_sides():
-    image = draw_box(blank(), (10, 20, 30, 40), (255, 0, 0), thickness=1)
-
-    for y, x in ((20, 25), (60, 25), (40, 10), (40, 40)):
-        assert image[y, x].astype(int).tolist() == pytest.approx([255, 0, 0], abs=20)
-    assert tuple(image[40, 25]) == BACKGROUND

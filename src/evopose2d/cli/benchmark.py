@@ -1,5 +1,6 @@
 """``evopose2d benchmark``: how fast things are on this machine."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -97,18 +98,8 @@ def pipeline(
     """Measure the input pipeline on the training records: the original's order, decoding alone, this project's."""
     settings = load_settings(params, overrides, more)
     if cores:
-        from evopose2d.benchmarks.scaling import counts, measure_scaling
-
-        options: dict[str, object] = {
-            "--batch-size": batch_size,
-            "--repeats": repeats,
-            "--seconds": seconds,
-            "--warm-up": warm_up,
-        }
-        options |= {"--params": params, "--set": more}
-        given = [str(part) for option in options.items() if option[1] != "" for part in option]
-        arguments = ["benchmark", "pipeline", *(overrides or []), *given, "--json"]
-        rows = [asdict(scaling) for scaling in measure_scaling(arguments, counts(cores), batch_size)]
+        options = {"--repeats": repeats, "--seconds": seconds, "--warm-up": warm_up, "--params": params, "--set": more}
+        rows = _scaling(overrides or [], cores, batch_size, options)
         save(rows, out)
         show(rows, title=f"input pipeline, batches of {batch_size}", as_json=as_json)
         return
@@ -133,6 +124,18 @@ def pipeline(
     rows = [asdict(speed) for speed in speeds]
     save(rows, out)
     show(rows, title=f"input pipeline, {height}x{width}, {records.people} people", as_json=as_json)
+
+
+def _scaling(
+    overrides: list[str], cores: str, batch_size: int, options: Mapping[str, object]
+) -> list[dict[str, object]]:
+    """Measure in a process of its own for each number of cores."""
+    from evopose2d.benchmarks.scaling import counts, measure_scaling
+
+    options = {"--batch-size": batch_size, **options}
+    given = [str(part) for option in options.items() if option[1] != "" for part in option]
+    arguments = ["benchmark", "pipeline", *overrides, *given, "--json"]
+    return [asdict(scaling) for scaling in measure_scaling(arguments, counts(cores), batch_size)]
 
 
 for command in (latency, truth, surrogate, samplers, ranking):

@@ -13,6 +13,7 @@ from evopose2d.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from evopose2d.prediction.boxes import BoxSource
     from evopose2d.prediction.estimator import PoseEstimator
+    from evopose2d.prediction.predict import PredictTask
 
 _NAMED_AT_MOST = 3  # bad files that the last line names
 
@@ -65,20 +66,26 @@ def predict(
     if webcam is not None:
         show(_watch(webcam, network, boxes_of, threshold), title="live", as_json=as_json)
         return
-    from evopose2d.prediction.predict import RESULTS, PredictTask, run
+    from evopose2d.prediction.predict import PredictTask
 
-    done = run(network, PredictTask(tuple(files), boxes_of, output, pictures, threshold))
+    _predict_files(network, PredictTask(tuple(files), boxes_of, output, pictures, threshold), as_json=as_json)
+
+
+def _predict_files(network: "PoseEstimator", task: "PredictTask", *, as_json: bool) -> None:
+    from evopose2d.prediction.predict import RESULTS, run
+
+    done = run(network, task)
     summary = {
         "images": done.images,
         "people": len(done.results),
         "skipped": len(done.bad),
-        "keypoints": str(output / RESULTS),
+        "keypoints": str(task.output / RESULTS),
     }
     show(summary, title="poses", as_json=as_json)
     if done.bad:
         named = "; ".join(str(error) for error in done.bad[:_NAMED_AT_MOST])
         more = f"; and {len(done.bad) - _NAMED_AT_MOST} more" if len(done.bad) > _NAMED_AT_MOST else ""
-        raise DataError(f"{len(done.bad)} of {len(files)} files skipped: {named}{more}")
+        raise DataError(f"{len(done.bad)} of {len(task.files)} files skipped: {named}{more}")
 
 
 def _estimator(

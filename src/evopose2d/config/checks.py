@@ -15,7 +15,8 @@ from evopose2d.errors import ConfigError
 from evopose2d.genotype import Genotype, PaperSpace
 from evopose2d.keypoints import COCO_PERSON, KeypointSchema, schema_from_category
 from evopose2d.networks.architecture import ModelConfig
-from evopose2d.networks.registry import architecture_of, read_model
+from evopose2d.networks.registry import architecture_of
+from evopose2d.settings import read_section
 
 _COCO_SOURCES = ("synthetic", "coco2017")
 
@@ -45,7 +46,7 @@ def check_model(model: ModelConfig) -> None:
     Raises:
         ConfigError: one line with the key, the value received and what is allowed.
     """
-    architecture_of(model).check(read_model(asdict(model)))
+    architecture_of(model).check(read_section(type(model), asdict(model), "model."))
 
 
 def check_dataset(dataset: DatasetConfig, train: TrainConfig, keypoints: KeypointSchema) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from evopose2d.errors import ConfigError
 from evopose2d.networks.architecture import Architecture, ModelConfig
-from evopose2d.settings import read_section
 
 GROUP = "evopose2d.architectures"
 """Of entry points."""
@@ -91,16 +90,19 @@ def own_settings(values: Mapping[str, Any]) -> tuple[type[ModelConfig], dict[str
 
 
 def read_model(values: Mapping[str, Any]) -> ModelConfig:
-    """Read section ``model`` from plain values, such as those of ``dataclasses.asdict``.
+    """Read section ``model`` of a network that was built once: values are taken as they are.
 
     Args:
         values: by key, as :func:`own_settings` takes them.
 
     Raises:
-        ConfigError: as :func:`own_settings`, or a key is unknown or missing, or a value cannot be.
+        ConfigError: as :func:`own_settings`, or a key is unknown or missing.
     """
     settings, own = own_settings(values)
-    return read_section(settings, own, "model.")
+    for key in sorted(own.keys() ^ {item.name for item in fields(settings)}):
+        what = "unknown" if key in own else "missing"
+        raise ConfigError(f"model.{key}: {what}, must have the keys of architecture {values['architecture']}")
+    return settings(**own)
 
 
 def _entry(name: str) -> EntryPoint | None:

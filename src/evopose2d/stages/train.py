@@ -123,15 +123,6 @@ def training_task(
     crops = None
     if cache is not None and pose_errors is None:
         crops = cache.training(records, (height, width), config.augmentation)
-
-    def validate() -> tuple[float, float]:
-        judgement = judge(progress=True)
-        loss = judgement.predictions.val_loss
-        ap = None if judgement.ap is None else judgement.ap.figures["AP"]
-        if loss is None or ap is None:
-            raise DataError(f"{judge.records.folder}: nobody has a labelled keypoint, training cannot be validated")
-        return loss, ap
-
     return TrainingTask(
         network=model.network,
         batches=lambda first_epoch: TrainingBatches(
@@ -145,10 +136,19 @@ def training_task(
             pose_errors=pose_errors,
         ),
         steps_per_epoch=steps_per_epoch(records, config.batch_size),
-        validate=validate,
+        validate=lambda: _loss_and_ap(judge),
         config=config,
         outputs=model.outputs,
     )
+
+
+def _loss_and_ap(judge: Judge) -> tuple[float, float]:
+    judgement = judge(progress=True)
+    loss = judgement.predictions.val_loss
+    ap = None if judgement.ap is None else judgement.ap.figures["AP"]
+    if loss is None or ap is None:
+        raise DataError(f"{judge.records.folder}: nobody has a labelled keypoint, training cannot be validated")
+    return loss, ap
 
 
 def _epoch_validation(batch_size: int) -> ValidateConfig:

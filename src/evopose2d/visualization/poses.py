@@ -1,6 +1,5 @@
 """Poses drawn on images: smooth limbs coloured by side, as thick as the person is large."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -104,13 +103,6 @@ def draw_truth(
     return _draw(image, keypoints[:, :2], opacities, schema, style, size)
 
 
-def draw_box(image: Image, box: Iterable[float], colour: Colour, *, thickness: int = 2) -> Image:
-    """Return a copy of an image with a box (x, y, width, height in pixels) on it."""
-    x, y, width, height = box
-    start, end = _fixed(x, y), _fixed(x + width, y + height)
-    return cv2.rectangle(image.copy(), start, end, colour, thickness, cv2.LINE_AA, _SHIFT)
-
-
 def _draw(
     image: Image,
     positions: NDArray[np.floating],
@@ -167,7 +159,3 @@ def _blend(canvas: Image, outline: NDArray[np.floating], colour: Colour, opacity
     weight = mask[..., None].astype(np.float32) * (opacity / 255.0)
     region = canvas[top:bottom, left:right]
     region[:] = np.round(region * (1.0 - weight) + np.asarray(colour, np.float32) * weight).astype(np.uint8)
-
-
-def _fixed(x: float, y: float) -> tuple[int, int]:
-    return round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT))

@@ -40,7 +40,7 @@ def test_a_result_comes_back_as_it_was_written(store, trained):
     store.write_weights(result.number, weights)
     store.write_result(result)
     assert store.read_result(7) == result
-    assert store.read_weights(7) == weights
+    assert store.weights_path(7).read_bytes() == weights
     assert store.results() == [result]
     assert {path.name for path in store.folder(7).iterdir()} == {"weights.h5", "result.json"}
 
@@ -138,11 +138,6 @@ def test_sweeping_removes_what_a_killed_driver_left(store, trained):
     kept = [".ipynb_checkpoints", ".note", "weights.h5"]
     assert sorted(path.name for path in store.folder(7).iterdir()) == kept
     assert sorted(path.name for path in store.root.iterdir()) == [".gitignore", "individuals"]
-
-
-def test_missing_weights_of_a_parent_are_named(store):
-    with pytest.raises(SearchError, match=r"0004/weights\.h5: cannot be read"):
-        store.read_weights(4)
 
 
 def test_a_full_disk_is_told_in_one_line(tmp_path):

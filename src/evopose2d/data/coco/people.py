@@ -57,7 +57,6 @@ class _Reader:
     box_from_keypoints: bool = False
     largest_box: float = 0.0
     seen: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    unnumbered: list[int] = field(default_factory=list)
 
     def read(self, entry: Any, index: int) -> Annotation | None:  # noqa: ANN401 - any JSON value
         """Return the person of an entry; None for other categories, mistakes and people left out."""

@@ -81,18 +81,6 @@ class SearchStore:
         """Return the file that says why an individual could not be trained."""
         return self.folder(number) / "failure.json"
 
-    def read_weights(self, number: int) -> bytes:
-        """Read an individual's weight file.
-
-        Raises:
-            SearchError: it is missing or cannot be read.
-        """
-        path = self.weights_path(number)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise SearchError(f"{path}: cannot be read ({error.strerror}), its children cannot inherit") from None
-
     def write_weights(self, number: int, weights: bytes) -> None:
         """Write an individual's weights; its result has to be written after them.
 

@@ -6,9 +6,6 @@ from evopose2d.errors import SearchError
 from evopose2d.evolution.results.archive import SearchArchive
 from evopose2d.evolution.sampler import OBJECTIVES, Individual, Role, State, find_selection, select
 
-LIMITED = ("latency", "parameters", "multiply_adds")
-"""Measurements that may be limited."""
-
 
 def best_within(archive: SearchArchive, limits: Mapping[str, float], count: int) -> list[Individual]:
     """Return the best individuals within limits, best first.
