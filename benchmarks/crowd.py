@@ -52,7 +52,7 @@ class Crowd:
         return parse_coco(self.dataset | {"images": images}, Path("crowd.json"))
 
     def heatmaps(self, batch_size: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
-        """Give noisy heatmaps (B, h, w, K) of all people in order, the last batch smaller."""
+        """Yield noisy heatmaps (B, h, w, K) of all people in order, the last batch smaller."""
         rng = np.random.default_rng(seed)
         height, width = HEATMAP_SHAPE
         noise = rng.normal(0, _NOISE, (height, width, COCO_PERSON.count)).astype(np.float32)

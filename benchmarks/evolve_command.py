@@ -93,7 +93,7 @@ def evolve(
 
 
 def _start_from(network: str) -> list[str]:
-    """Give the settings of a search whose ancestor is a published network."""
+    """Return the settings of a search whose ancestor is a published network."""
     if not network:
         return []
     from evopose2d.config.catalogue import network_overrides, settings_of

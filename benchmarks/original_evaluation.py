@@ -54,7 +54,7 @@ def to_image(keypoints: NDArray[np.float64], matrices: NDArray[np.float64]) -> N
 
 
 def rescore(keypoints: NDArray[np.float64], box_scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
-    """Give each of N people the box's score times the mean of the keypoint scores above a threshold."""
+    """Return each of N people the box's score times the mean of the keypoint scores above a threshold."""
     scores = np.zeros(len(keypoints))
     for person in range(len(keypoints)):
         counted = [score for score in keypoints[person, :, 2] if score > threshold]
@@ -96,7 +96,7 @@ def _oks(
 def results_of(
     image_ids: NDArray[np.integer], keypoints: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    """Give people in COCO's results format, one by one."""
+    """Return people in COCO's results format, one by one."""
     results = []
     for person in range(len(keypoints)):
         flat = []

@@ -56,7 +56,7 @@ class SearchCosts:
     whole: dict[str, float]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give a row for each part of the costs, in seconds: medians, and least and most of the later individuals."""
+        """Return a row for each part of the costs, in seconds: medians, and least and most of the later individuals."""
         first, later = _by_worker(self.individuals)
         rows = []
         for part in (field.name for field in fields(IndividualCosts)):
@@ -152,7 +152,7 @@ def _slots(params: Params) -> int:
 
 
 def _run(params: Params, folder: Path, workers: Workers) -> tuple[list[Measured], float]:
-    """Give all individuals of a search, and how long it takes to end it."""
+    """Return all individuals of a search, and how long it takes to end it."""
     # Workers step back behind other programs. The original's process, which they are held against, does not.
     os.environ.setdefault("RAY_worker_niceness", "0")
     trainer, stamps = StampedTrainer(folder / "stamps"), DriverStamps()
@@ -185,7 +185,7 @@ def _people(params: Params) -> dict[str, int]:
 
 
 def _people_of(params: Params, drawn: dict[str, int], images: int) -> dict[str, float]:
-    """Give the people of the settings' records; where there are none yet, as many as their drawn images would have."""
+    """Return the people of the records; where there are none yet, as many as the drawn images would have."""
     try:
         return dict(_people(params))
     except DataError:
@@ -195,7 +195,7 @@ def _people_of(params: Params, drawn: dict[str, int], images: int) -> dict[str, 
 
 
 def _by_worker(individuals: Sequence[Measured]) -> tuple[list[Measured], list[Measured]]:
-    """Give the individuals that were the first of their worker, and those after them."""
+    """Return the individuals that were the first of their worker, and those after them."""
     first = {each.process: each.number for each in reversed(individuals)}
     return (
         [each for each in individuals if each.number in first.values()],

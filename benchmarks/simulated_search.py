@@ -97,7 +97,7 @@ class SimulatedClock:
         self.worked = 0.0
 
     def __call__(self) -> float:
-        """Give the simulated seconds since the start."""
+        """Return the simulated seconds since the start."""
         then, self._then = self._then, self._timer()
         self._now += self._then - then
         self.worked += self._then - then
@@ -296,6 +296,6 @@ def _timed(ask: Callable, seconds: list[float]) -> Callable:
 
 
 def _busy(starts: np.ndarray, ends: np.ndarray, since: float, until: float) -> float:
-    """Give how many workers were busy on average between two moments."""
+    """Return how many workers were busy on average between two moments."""
     overlap = np.minimum(ends, until) - np.maximum(starts, since)
     return float(np.maximum(overlap, 0.0).sum() / (until - since)) if until > since else 1.0

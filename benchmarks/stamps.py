@@ -86,7 +86,7 @@ class StampedTrainer:
         return trained
 
     def read(self, number: int) -> WorkerStamps:
-        """Give what was noted of an individual."""
+        """Return what was noted of an individual."""
         content = json.loads((self.folder / f"{number}.json").read_text(encoding="utf-8"))
         received, _, second_step = content["cpu"]
         stamps = [(event, when) for event, when in content["stamps"]]
@@ -141,7 +141,7 @@ class StampedEngine:
         self._engine.submit(spec, parent)
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
-        """Give what has come; the driver waits when it is done with what came before, and has asked for the next."""
+        """Return what has come; the driver waits when it is done with what came before, and has asked for the next."""
         self.settle()
         outcomes = self._engine.wait(timeout)
         for outcome in outcomes:

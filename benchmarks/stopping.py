@@ -65,6 +65,6 @@ def _measured(
 
 
 def _reached(search: SimulatedSearch, seconds: float) -> tuple[float, int]:
-    """Give the best fitness, and how many individuals were finished, by a time from the ancestor's end on."""
+    """Return the best fitness, and how many individuals were finished, by a time from the ancestor's end on."""
     finished = [each for each in search.population if search.ended[each.number] <= seconds]
     return min(each.fitness for each in finished if each.fitness is not None), len(finished)

@@ -170,7 +170,7 @@ def measure(
 
 
 def _variants(architecture: str) -> list[str]:
-    """Give the variants that can run here; the baselines are EvoPose2D's, and run on TensorFlow."""
+    """Return the variants that can run here; the baselines are EvoPose2D's, and run on TensorFlow."""
     if architecture != "evopose2d" or os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return [PROJECT]
     if importlib.util.find_spec("tf_keras") is None:

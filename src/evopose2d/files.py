@@ -17,7 +17,7 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the folder of ``path`` and rename it to ``path`` on success.
+    """Yield a temporary path in the folder of ``path`` and rename it to ``path`` on success.
 
     A process killed at any moment leaves the old file or the new one, never a part, and so does a power cut: what
     has been written later is on the disk only with what was written here. The suffix of ``path`` is kept, because
@@ -47,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def is_temporary(path: Path) -> bool:
-    """Tell whether a file is one that :func:`replacing` makes; where nobody writes, its writer was killed."""
+    """Return whether a file is one that :func:`replacing` makes; where nobody writes, its writer was killed."""
     return _TEMPORARY.fullmatch(path.name) is not None and path.is_file()
 
 

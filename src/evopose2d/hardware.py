@@ -80,7 +80,7 @@ def memory_environment(gpus: float) -> dict[str, str]:
 
 
 def why_no_accelerator(hardware: Hardware, backend: str) -> str | None:
-    """Say why a backend of Keras that sees the CPU alone does not see the machine's accelerator.
+    """Return why a backend of Keras that sees the CPU alone does not see the machine's accelerator.
 
     Args:
         hardware: of the machine.

@@ -183,7 +183,7 @@ def to_crop_pixels(keypoints: Tensor, heatmap_shape: tuple[int, int], stride: fl
 
 
 def masked_squared_error(heatmaps: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Give the mean over pixels and keypoints, masked ones included, of (heatmap - target)^2 x mask.
+    """Return the mean over pixels and keypoints, masked ones included, of (heatmap - target)^2 x mask.
 
     Args:
         heatmaps: (B, h, w, K) predictions.
@@ -198,19 +198,19 @@ def masked_squared_error(heatmaps: Tensor, targets: Tensor, mask: Tensor) -> Ten
 
 
 def _gaussian(centres: Tensor, length: int, stride: float, deviation: float) -> Tensor:
-    """Give (B, length, K) Gaussians about (B, K) coordinates, rounded to the nearest pixel."""
+    """Return (B, length, K) Gaussians about (B, K) coordinates, rounded to the nearest pixel."""
     pixels = ops.arange(length, dtype="float32")[None, :, None]
     nearest = ops.floor(centres / stride + 0.5)[:, None, :]
     return ops.exp(-(((pixels - nearest) / deviation) ** 2) / 2)
 
 
 def _values(flat: Tensor, index: Tensor) -> Tensor:
-    """Give the (B, K) values of (B, pixels, K) maps at (B, K) pixel indices."""
+    """Return the (B, K) values of (B, pixels, K) maps at (B, K) pixel indices."""
     return _at(flat, index[:, None, :])[:, 0, :]
 
 
 def _at(flat: Tensor, index: Tensor) -> Tensor:
-    """Give the (B, P, K) values of (B, pixels, K) maps at (B, P, K) pixel indices, by one gathering of numbers."""
+    """Return the (B, P, K) values of (B, pixels, K) maps at (B, P, K) pixel indices, by one gathering of numbers."""
     pixels, keypoints = flat.shape[1:]
     people = ops.arange(ops.shape(flat)[0], dtype="int32")[:, None, None]
     position = (people * pixels + ops.cast(index, "int32")) * keypoints + ops.arange(keypoints, dtype="int32")
@@ -218,7 +218,7 @@ def _at(flat: Tensor, index: Tensor) -> Tensor:
 
 
 def _highest_pixel(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Give index ``y * w + x`` and height (B, K) of the first highest pixel of maps (B, h, w, K).
+    """Return index ``y * w + x`` and height (B, K) of the first highest pixel of maps (B, h, w, K).
 
     Only the search for each row's maximum reads all pixels: then the first row that holds the peak is looked for,
     and the peak in that row.
@@ -231,7 +231,7 @@ def _highest_pixel(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _row_maxima(heatmaps: Tensor) -> Tensor:
-    """Give (B, h, K) maxima over the rows of maps (B, h, w, K)."""
+    """Return (B, h, K) maxima over the rows of maps (B, h, w, K)."""
     if keras.backend.backend() != "tensorflow":
         return ops.max(heatmaps, axis=2)
     # Pooling goes through memory in order; TensorFlow's maximum over an inner axis takes twice as long on a CPU.
@@ -240,14 +240,14 @@ def _row_maxima(heatmaps: Tensor) -> Tensor:
 
 
 def _highest(flat: Tensor) -> tuple[Tensor, Tensor]:
-    """Give index and height (B, K) of the first highest pixel of maps (B, pixels, K)."""
+    """Return index and height (B, K) of the first highest pixel of maps (B, pixels, K)."""
     peak = ops.max(flat, axis=1)
     # Keras's argmax of floats looks at their bits, which TensorFlow Lite cannot.
     return ops.argmax(ops.cast(ops.equal(flat, peak[:, None]), "int32"), axis=1), peak
 
 
 def _all(*conditions: Tensor) -> Tensor:
-    """Give the conjunction; ``&`` would become a bitwise operation, which TensorFlow Lite does not have."""
+    """Return the conjunction; ``&`` would become a bitwise operation, which TensorFlow Lite does not have."""
     return functools.reduce(ops.logical_and, conditions)
 
 
@@ -262,7 +262,7 @@ def _smoothed(heatmaps: Tensor, deviation: float) -> Tensor:
 
 
 def _newton_step(logarithm: Tensor, index: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Give the steps (B, K) in x and y from pixels to the peak of maps (B, pixels, K), 0 where there is none."""
+    """Return the steps (B, K) in x and y from pixels to the peak of maps (B, pixels, K), 0 where there is none."""
 
     def value(x: int, y: int) -> Tensor:
         return _values(logarithm, index + (y * width + x))
@@ -281,7 +281,7 @@ def _newton_step(logarithm: Tensor, index: Tensor, width: int) -> tuple[Tensor, 
 
 
 def _cubic_weights(fraction: float) -> tuple[float, float, float, float]:
-    """Give the weights of four pixels in a row for a point this far from the second to the third."""
+    """Return the weights of four pixels in a row for a point this far from the second to the third."""
     square, cube = fraction**2, fraction**3
     return (
         -cube / 2 + square - fraction / 2,

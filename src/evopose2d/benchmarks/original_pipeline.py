@@ -24,7 +24,7 @@ _FILES_AT_ONCE = 10
 def original_dataset(
     records: RecordsInfo, input_shape: InputShape, augmentation: AugmentationConfig, *, batch_size: int, seed: int
 ) -> tf.data.Dataset:
-    """Give batches without end, half-body crops left out.
+    """Return batches without end, half-body crops left out.
 
     Args:
         records: the training people, each with a whole image in a record of its own.

@@ -165,7 +165,7 @@ def _variants(
 
 
 def _in_order(records: RecordsInfo, input_shape: InputShape, batch_size: int) -> Iterable[object]:
-    """Give batches as validation reads them, without end; its processes go on from one pass to the next."""
+    """Return batches as validation reads them, without end; its processes go on from one pass to the next."""
     batches = evaluation_dataset(records, input_shape, batch_size=batch_size, processes=cores())
     return itertools.chain.from_iterable(itertools.repeat(batches))
 

@@ -48,7 +48,7 @@ def main(command: Callable[[], None] | None = None) -> None:
 
 
 def _of_a_file(error: Exception) -> EvoPoseError | None:
-    """Tell in one line of a file that the machine refuses; None for any other error."""
+    """Describe in one line of a file that the machine refuses; None for any other error."""
     if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.strerror is None:
         return None
     # Of a renaming the second is the place that was wanted.
@@ -61,7 +61,7 @@ def _of_a_file(error: Exception) -> EvoPoseError | None:
 
 @contextmanager
 def _noted_interrupts() -> Iterator[list[int]]:
-    """Give a list that grows with each Ctrl-C: a library may make another error of what it raises."""
+    """Yield a list that grows with each Ctrl-C: a library may make another error of what it raises."""
     noted: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:

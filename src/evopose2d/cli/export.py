@@ -71,7 +71,7 @@ def export(
 
 
 def _row(item: "Exported") -> dict[str, str | float]:
-    """Give the columns that fit a terminal of 80 characters."""
+    """Return the columns that fit a terminal of 80 characters."""
     return {
         "format": item.format,
         "MB": f"{item.megabytes:.2f}",

@@ -251,7 +251,7 @@ def _options(params: Path) -> list[str]:
 
 
 def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Give the columns that fit a terminal of 80 characters."""
+    """Return the columns that fit a terminal of 80 characters."""
     return [
         {
             "no.": str(row["number"]),

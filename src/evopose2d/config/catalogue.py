@@ -57,7 +57,7 @@ class Published:
         return not any(key.startswith("evolve.") for key in self.settings)
 
     def names(self) -> Iterator[str]:
-        """Give its name and those with variants added, in the order of the file."""
+        """Yield its name and those with variants added, in the order of the file."""
         for count in range(len(self.variants) + 1):
             for chosen in itertools.combinations(self.variants, count):
                 yield "_".join((self.name, *chosen))

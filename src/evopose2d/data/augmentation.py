@@ -81,7 +81,7 @@ def drawn_flips(config: AugmentationConfig, drawn: NDArray[np.float64]) -> NDArr
 
 
 def flip_only(config: AugmentationConfig) -> bool:
-    """Say whether mirroring is all that ever changes a crop, so that each person has two crops and no more."""
+    """Return whether mirroring is all that ever changes a crop, so that each person has two crops and no more."""
     turns = config.rotation_probability > 0 and config.rotation > 0
     return config.scale == 0 and not turns and config.half_body_probability == 0
 

@@ -91,7 +91,7 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
 
 def has_orientation(encoded: bytes) -> bool:
-    """Tell whether an image file says that its pixels are not upright."""
+    """Return whether an image file says that its pixels are not upright."""
     if not any(tag in encoded for tag in _TAGS):
         return False
     with Pillow.open(io.BytesIO(encoded)) as image:
@@ -99,7 +99,7 @@ def has_orientation(encoded: bytes) -> bool:
 
 
 def is_recordable(encoded: bytes) -> bool:
-    """Tell whether records take an image file as it is: a JPEG or PNG."""
+    """Return whether records take an image file as it is: a JPEG or PNG."""
     return encoded.startswith((_JPEG, _PNG))
 
 
@@ -134,7 +134,7 @@ def for_records(encoded: bytes, labelled_size: Size | None, *, as_stored: bool) 
 
 
 def _is_turned_for(image: Pillow.Image, labelled_size: Size) -> bool:
-    """Tell whether labels are of the upright picture: always, unless its size is that of the pixels as stored."""
+    """Return whether labels are of the upright picture: always, unless its size is that of the pixels as stored."""
     exchanged = image.getexif().get(_ORIENTATION, _UPRIGHT) in _EXCHANGES_SIDES
     width, height = image.size
     return not (exchanged and width != height and labelled_size == (width, height))

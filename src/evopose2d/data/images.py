@@ -15,7 +15,7 @@ _INKS = ("CMYK", "YCCK")
 
 
 def is_jpeg(encoded: bytes) -> bool:
-    """Say whether an encoded image is a JPEG."""
+    """Return whether an encoded image is a JPEG."""
     return encoded[:3] == b"\xff\xd8\xff"
 
 

@@ -55,7 +55,7 @@ def remember(folder: Path, file: str, description: Mapping[str, Any]) -> None:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """Give the descriptions by file; none where there is no file of such."""
+    """Return the descriptions by file; none where there is no file of such."""
     try:
         content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

@@ -26,7 +26,7 @@ def copy_overlap(parent_weights: LayerArrays, initial: LayerArrays) -> LayerArra
 
 
 def _source(name: str, parent: LayerArrays) -> Mapping[str, Array]:
-    """Give the parent's layer of this name, else the like layer of its last block, else nothing."""
+    """Return the parent's layer of this name, else the like layer of its last block, else nothing."""
     if name in parent:
         return parent[name]
     role = name.partition("_")[2]
@@ -60,7 +60,7 @@ def _overlapped(parent: Array, own: Array) -> Array:
 
 
 def _overlap(new: int, old: int, *, centred: bool) -> tuple[slice, slice]:
-    """Give where an overlap lies in the child's axis and where in the parent's."""
+    """Return where an overlap lies in the child's axis and where in the parent's."""
     shared = min(new, old)
     to, source = ((new - shared) // 2, (old - shared) // 2) if centred else (0, 0)
     return slice(to, to + shared), slice(source, source + shared)

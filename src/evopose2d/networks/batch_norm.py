@@ -51,7 +51,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         )
 
     def _normalise_and_update(self, inputs: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - tensors
-        """Give the outputs with the batch's mean and its variance, which the moving ones have taken in."""
+        """Return the outputs with the batch's mean and its variance, which the moving ones have taken in."""
         outputs, mean, sample_variance = self._fused(inputs, training=True)
         variance = sample_variance * _population_share(inputs, mean.dtype)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -78,7 +78,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 def _population_share(inputs: Any, dtype: Any) -> Any:  # noqa: ANN401 - tensors
-    """Give (n - 1) / n of the n samples of a batch: a number where its shape is known, else a scalar tensor."""
+    """Return (n - 1) / n of the n samples of a batch: a number where its shape is known, else a scalar tensor."""
     shape = keras.ops.shape(inputs)[:3]
     if all(isinstance(size, int) for size in shape):
         samples = math.prod(shape)

@@ -85,7 +85,7 @@ def segments(network: keras.Model, belong_together: Callable[[str, str], bool]) 
 
 
 def same_block(name: str, other: str) -> bool:
-    """Tell whether two layers of EvoPose2D stand in the same bottleneck or head block."""
+    """Return whether two layers of EvoPose2D stand in the same bottleneck or head block."""
     block, another = (text.removeprefix("head_").partition("_")[0] for text in (name, other))
     return block == another
 

@@ -63,19 +63,19 @@ class Agreement:
 
 
 def rules(epochs: Iterable[int], inheritance: Iterable[str], random_numbers: Iterable[str]) -> list[Rule]:
-    """Give every combination."""
+    """Return every combination."""
     return [
         Rule(count, each, numbers) for each, numbers, count in itertools.product(inheritance, random_numbers, epochs)
     ]
 
 
 def score(result: IndividualResult) -> Score:
-    """Give what a training is ranked by."""
+    """Return what a training is ranked by."""
     return result.fitness, -result.ap
 
 
 def mean(scores: Sequence[Score]) -> Score:
-    """Give the mean of several trainings of one genotype."""
+    """Return the mean of several trainings of one genotype."""
     fittest, ap = np.mean(scores, axis=0)
     return float(fittest), float(ap)
 

@@ -113,7 +113,7 @@ def _means(trainings: Sequence[Sequence[Score]]) -> list[Score]:
 
 
 def _of_table(params: Params, table: TruthTable) -> dict[int, Score]:
-    """Give the mean scores of a table's genotypes, by number."""
+    """Return the mean scores of a table's genotypes, by number."""
     check_settings("the table", table.settings, truth_settings(params))
     target, exponent = params.evolve.target_parameters, params.evolve.size_exponent
     scores: dict[int, list[Score]] = {}
@@ -124,7 +124,7 @@ def _of_table(params: Params, table: TruthTable) -> dict[int, Score]:
 
 
 def _walks(params: Params, genotypes: int, known: Container[int] | None) -> list[Sampled]:
-    """Give genotypes of the sample that a search may come to: those that mutations led to.
+    """Return genotypes of the sample that a search may come to: those that mutations led to.
 
     Args:
         params: all settings.
@@ -162,11 +162,11 @@ class _Results:
             self._train(self._params, [Training("ancestor", spec, None, partial(self._keep_ancestor, path))])
 
     def full(self, walks: Sequence[Sampled], epochs: int, replicate: int) -> list[Score]:
-        """Give the scores of trainings from random weights, each with a seed of its own."""
+        """Return the scores of trainings from random weights, each with a seed of its own."""
         return self._all(self._params, f"full-{epochs}-{replicate}", walks, partial(self._full, epochs, replicate))
 
     def judged(self, walks: Sequence[Sampled], rule: Rule) -> list[Score]:
-        """Give the scores of trainings as a search's."""
+        """Return the scores of trainings as a search's."""
         evolve = replace(self._params.evolve, inheritance=rule.inheritance, child_epochs=rule.epochs)
         return self._all(replace(self._params, evolve=evolve), rule.name, walks, partial(self._judged, rule))
 

@@ -72,7 +72,7 @@ def sample(space: PaperSpace, seed: int) -> Iterator[Sampled]:
 
 
 def jobs(space: PaperSpace, seed: int, genotypes: int) -> Iterator[Job]:
-    """Give the trainings of the first ``genotypes`` of a sample, in order.
+    """Yield the trainings of the first ``genotypes`` of a sample, in order.
 
     After every six genotypes one of them, by turns of each kind, comes with two more seeds.
     """
@@ -111,7 +111,7 @@ def _uniform_block(space: PaperSpace, index: int, rng: np.random.Generator) -> B
 
 
 def _walk(space: PaperSpace, rng: np.random.Generator) -> tuple[int, Genotype]:
-    """Give the steps of a walk and where it ends; it never comes back to where it was."""
+    """Return the steps of a walk and where it ends; it never comes back to where it was."""
     steps = int(rng.integers(1, MOST_MUTATIONS + 1))
     visited = [space.ancestor]
     for _ in range(steps):

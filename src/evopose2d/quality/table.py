@@ -91,7 +91,7 @@ class TruthTable:
     rows: Sequence[Row] = field(default=())
 
     def with_row(self, row: Row) -> "TruthTable":
-        """Give the table with one row more, or in the place of the one with its key."""
+        """Return the table with one row more, or in the place of the one with its key."""
         rows = {each.key: each for each in self.rows} | {row.key: row}
         return replace(self, rows=[rows[key] for key in sorted(rows)])
 

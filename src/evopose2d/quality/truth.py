@@ -122,7 +122,7 @@ def make_truth(
 
 
 def truth_settings(params: Params) -> dict[str, Any]:
-    """Give all that determines the rows of a table, by dotted key."""
+    """Return all that determines the rows of a table, by dotted key."""
     return {key: _value(asdict(params), key) for key in _SETTINGS}
 
 

@@ -89,7 +89,7 @@ def log_provenance(
 
 
 def _outputs(lock: Path) -> dict[str, dict[str, str]]:
-    """Give path and digest of the outputs of each stage."""
+    """Return path and digest of the outputs of each stage."""
     if not lock.exists():
         return {}
     stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages") or {}

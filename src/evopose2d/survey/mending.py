@@ -53,7 +53,7 @@ class _Mender:
         return {**image, "width": facts.upright[0], "height": facts.upright[1]}
 
     def _fits(self, image_id: int, size: tuple[int, int]) -> bool:
-        """Tell whether all labels of an image lie within a size: else they may be of another picture."""
+        """Return whether all labels of an image lie within a size: else they may be of another picture."""
         points = [person.keypoints[person.keypoints[:, 2] > 0, :2] for person in self.people[image_id]]
         return all(bool((each <= size).all()) for each in points)
 

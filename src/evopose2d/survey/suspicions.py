@@ -53,7 +53,7 @@ def suspicions(splits: Sequence[LabelledSplit]) -> list[Suspicion]:
 
 
 def is_duplicate(person: Annotation, other: Annotation) -> bool:
-    """Tell whether two annotations of one image are of one person: the same pose, or without poses the same box."""
+    """Return whether two annotations of one image are of one person: the same pose, or without poses the same box."""
     labelled = (person.keypoints[:, 2] > 0) & (other.keypoints[:, 2] > 0)
     if labelled.any():
         distance = np.linalg.norm(person.keypoints[labelled, :2] - other.keypoints[labelled, :2], axis=1).mean()

@@ -83,7 +83,7 @@ class Champion:
 
 
 def registered_version(client: MlflowClient, champion: Champion) -> str | None:
-    """Give the version under which a champion is registered; None where it is not.
+    """Return the version under which a champion is registered; None where it is not.
 
     The alias ``champion`` is set where a registration was broken off before it.
     """
@@ -137,7 +137,7 @@ def register(config: TrackingConfig, champion: Champion, log: Callable[[dict[str
 
 
 def _logged(client: MlflowClient, champion: Champion) -> Any | None:  # noqa: ANN401 - MLflow's
-    """Give the model that was logged whole before its registration was broken off; remove those that were not."""
+    """Return the model that was logged whole before its registration was broken off; remove those that were not."""
     whole = None
     for model in client.search_logged_models([champion.experiment], f"source_run_id = '{champion.run_id}'"):
         if champion.logged_tags.items() <= model.tags.items():

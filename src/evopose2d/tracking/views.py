@@ -30,7 +30,7 @@ def share_view(runs: SearchRuns, genes: Sequence[str], count: int) -> None:
 
 
 def view_address(runs: SearchRuns, *, charts: bool = False) -> str:
-    """Give where a browser finds the view: as a table, or as charts."""
+    """Return where a browser finds the view: as a table, or as charts."""
     mode = "&compareRunsMode=CHART" if charts else ""
     page = f"#/experiments/{runs.experiment}/runs?viewStateShareKey={_key(runs.search)}{mode}&{WORKFLOW}"
     return f"{web_address(runs.client.tracking_uri)}/{page}"

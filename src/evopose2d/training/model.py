@@ -85,5 +85,5 @@ class _TrainingModel(keras.Model):
         sample_weight: Any = None,  # noqa: ANN401
         training: bool = True,
     ) -> Any:  # noqa: ANN401 - a tensor of the chosen backend
-        """Give the mean loss of the batch; L2 is the optimizer's."""
+        """Return the mean loss of the batch; L2 is the optimizer's."""
         return self._supervised_loss(y, keras.tree.flatten(y_pred))

@@ -215,7 +215,7 @@ def _weighted_layers(model: keras.Model) -> dict[str, keras.Layer]:
 def _stored_layers(
     root: h5py.Group, path: Path, wanted: Callable[[str], bool] = lambda _: True
 ) -> dict[str, dict[str, h5py.Dataset]]:
-    """Give the datasets of each layer that has any, by layer and by the weight's own name in Keras 3.
+    """Return the datasets of each layer that has any, by layer and by the weight's own name in Keras 3.
 
     Keras 3 allows no ``/`` in the name of a layer: networks have ``_`` there.
     """

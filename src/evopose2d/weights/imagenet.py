@@ -75,7 +75,7 @@ def fetch_published(file: ImageNetWeights, cache: Path | None = None) -> Path:
 
 
 def is_published(path: Path, file: ImageNetWeights) -> bool:
-    """Tell whether a local file is the one that Keras publishes.
+    """Return whether a local file is the one that Keras publishes.
 
     Raises:
         WeightsError: it cannot be read.
@@ -117,7 +117,7 @@ def _for_normalised_rgb(kernel: np.ndarray) -> np.ndarray:
 
 
 def _reason(error: BaseException) -> str:
-    """Say in one line what lies at the bottom of the exceptions that requests and urllib3 wrap."""
+    """Describe in one line what lies at the bottom of the exceptions that requests and urllib3 wrap."""
     while (below := error.__cause__ or error.__context__) is not None:
         error = below
     return " ".join(str(getattr(error, "strerror", None) or error).split())

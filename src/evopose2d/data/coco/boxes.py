@@ -33,7 +33,7 @@ def sanitised_box(box: Sequence[float], width: float, height: float) -> NDArray[
 
 
 def is_outside(box: Sequence[float], width: float, height: float) -> bool:
-    """Tell whether no pixel of an image is in a box x, y, width, height, counted as ``sanitised_box`` does."""
+    """Return whether no pixel of an image is in a box x, y, width, height, counted as ``sanitised_box`` does."""
     beyond = max(box[0], 0.0) > width - 1 or max(box[1], 0.0) > height - 1
     return beyond or box[0] + box[2] <= 0 or box[1] + box[3] <= 0
 

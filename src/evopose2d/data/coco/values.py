@@ -89,12 +89,12 @@ def numbers(value: Any) -> NDArray[np.float64] | None:  # noqa: ANN401 - any JSO
 
 
 def usable(values: NDArray[np.float64]) -> bool:
-    """Tell whether coordinates are finite and of a size that pixels can have."""
+    """Return whether coordinates are finite and of a size that pixels can have."""
     return bool((np.abs(values) <= _LARGEST_COORDINATE).all())
 
 
 def is_text(value: Any) -> TypeGuard[str]:  # noqa: ANN401 - any JSON value
-    """Tell whether a value is text that can be printed and used as a file name."""
+    """Return whether a value is text that can be printed and used as a file name."""
     if not isinstance(value, str) or not value or "\0" in value:
         return False
     try:

@@ -175,7 +175,7 @@ def _retrying(url: str, retry: Retry, attempt: Callable[[], _Result], received: 
 
 
 def _root_cause(error: BaseException) -> str:
-    """Say in one line what lies at the bottom of the exceptions that requests and urllib3 wrap."""
+    """Describe in one line what lies at the bottom of the exceptions that requests and urllib3 wrap."""
     while (below := error.__cause__ or error.__context__) is not None:
         error = below
     return " ".join(str(getattr(error, "strerror", None) or error).split())

@@ -66,7 +66,7 @@ def is_image(name: str) -> bool:
 
 
 def leaves_folder(name: str) -> bool:
-    """Say whether a relative file name, read the POSIX or the Windows way, could point outside its folder."""
+    """Return whether a relative file name, read the POSIX or the Windows way, could point outside its folder."""
     windows = PureWindowsPath(name)
     absolute = PurePosixPath(name).is_absolute() or bool(windows.drive or windows.root)
     return absolute or ".." in windows.parts

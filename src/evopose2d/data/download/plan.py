@@ -40,7 +40,7 @@ class Step:
         return digest(self.content)
 
     def is_done(self, root: Path, done: Mapping[str, str]) -> bool:
-        """Say whether the step needs no work, where ``done`` holds the digests of the steps done before."""
+        """Return whether the step needs no work, where ``done`` holds the digests of the steps done before."""
         return done.get(self.name) == self.digest and all(any(root.glob(pattern)) for pattern in self.outputs)
 
 

@@ -17,7 +17,7 @@ class CocoLayout:
     name = "coco"
 
     def recognises(self, source: Path) -> bool:
-        """Tell whether there is one of COCO's own annotation files with people."""
+        """Return whether there is one of COCO's own annotation files with people."""
         return any((source / split.annotations).is_file() for split in SPLITS if split.labelled)
 
     def read(self, source: Path) -> list[LabelledImages]:
@@ -37,7 +37,7 @@ class CocoExport:
     name = "coco-export"
 
     def recognises(self, source: Path) -> bool:
-        """Tell whether a JSON file below the folder starts or ends as COCO files do."""
+        """Return whether a JSON file below the folder starts or ends as COCO files do."""
         return any(True for _ in _coco_files(source))
 
     def read(self, source: Path) -> list[LabelledImages]:

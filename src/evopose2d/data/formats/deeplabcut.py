@@ -42,7 +42,7 @@ class DeepLabCut:
     name = "deeplabcut"
 
     def recognises(self, source: Path) -> bool:
-        """Tell whether there is a file of that name anywhere below the folder."""
+        """Return whether there is a file of that name anywhere below the folder."""
         return any(True for _ in source.rglob(_FILES))
 
     def read(self, source: Path) -> list[LabelledImages]:

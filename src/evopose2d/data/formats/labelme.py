@@ -22,7 +22,7 @@ class LabelMe:
     name = "labelme"
 
     def recognises(self, source: Path) -> bool:
-        """Tell whether the folder's first JSON files hold shapes."""
+        """Return whether the folder's first JSON files hold shapes."""
         files = [path for _, path in zip(range(_SOME), sorted(source.rglob("*.json")), strict=False)]
         return any(_SHAPES in path.read_bytes() and b'"imagePath"' in path.read_bytes() for path in files)
 

@@ -28,7 +28,7 @@ class Sleap:
     name = "sleap"
 
     def recognises(self, source: Path) -> bool:
-        """Tell whether there is a file of that suffix anywhere below the folder."""
+        """Return whether there is a file of that suffix anywhere below the folder."""
         return any(True for _ in source.rglob(f"*{_SUFFIX}"))
 
     def read(self, source: Path) -> list[LabelledImages]:

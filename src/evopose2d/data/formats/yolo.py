@@ -25,7 +25,7 @@ class YoloPose:
     name = "yolo"
 
     def recognises(self, source: Path) -> bool:
-        """Tell whether a YAML file in the folder has ``kpt_shape``."""
+        """Return whether a YAML file in the folder has ``kpt_shape``."""
         return _description_file(source) is not None
 
     def read(self, source: Path) -> list[LabelledImages]:

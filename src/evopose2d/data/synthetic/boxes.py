@@ -49,7 +49,7 @@ class Box:
 
 
 def seat_solids(bones: Skeleton, view: Array, floor: float, rng: Generator) -> Iterator[Solid]:
-    """Give a stool or a chair under a seated person.
+    """Yield a stool or a chair under a seated person.
 
     Args:
         bones: the person's joints.

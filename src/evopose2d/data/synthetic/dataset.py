@@ -140,7 +140,7 @@ Task = tuple[Path, int, Split, range]
 
 
 def _in_order(tasks: list[Task], workers: int) -> Iterator[list[DrawnImage]]:
-    """Give the tasks' results in the tasks' order."""
+    """Yield the tasks' results in the tasks' order."""
     if workers == 1 or len(tasks) == 1:
         yield from map(_write_images, tasks)
         return

@@ -49,12 +49,12 @@ def face_turned(bones: Skeleton) -> tuple[bool, bool, bool, bool, bool]:
 
 
 def covers_ears(look: Look) -> bool:
-    """Tell whether the hair hides the ears."""
+    """Return whether the hair hides the ears."""
     return look.hair is Hair.LONG
 
 
 def head_solids(bones: Skeleton, body: Proportions, look: Look) -> Iterator[Solid]:
-    """Give the solids of the head, in no particular order."""
+    """Yield the solids of the head, in no particular order."""
     axes = head_axes(bones, body)
     half = 0.5 * body.head * bones.scale
     depth = float(bones.head[2]) + 0.05 * bones.scale
@@ -132,7 +132,7 @@ def _ears(bones: Skeleton, axes: Array, look: Look, depth: float) -> Iterator[So
 
 
 def _hair(bones: Skeleton, axes: Array, look: Look, depth: float) -> Iterator[Solid]:
-    """Give what stands off the head: long hair down the back, a tail, a bun, the brim of a cap."""
+    """Yield what stands off the head: long hair down the back, a tail, a bun, the brim of a cap."""
     backward = -bones.head_frame[2, 2]
     if look.hair is Hair.LONG:
         center = bones.head + axes @ (0.0, -0.55, -0.45)

@@ -19,7 +19,7 @@ _THIGH, _SHIN, _SHOE = (0.055, 0.041), (0.04, 0.026), (0.028, 0.022)
 
 
 def arm_solids(bones: Skeleton, body: Proportions, look: Look, side: int) -> Iterator[Solid]:
-    """Give upper arm, forearm and hand of one side (0 left, 1 right), in no particular order."""
+    """Yield upper arm, forearm and hand of one side (0 left, 1 right), in no particular order."""
     shoulder, elbow, wrist, finger = (
         joint[side] for joint in (bones.shoulders, bones.elbows, bones.wrists, bones.fingers)
     )
@@ -37,7 +37,7 @@ def arm_solids(bones: Skeleton, body: Proportions, look: Look, side: int) -> Ite
 
 
 def leg_solids(bones: Skeleton, body: Proportions, look: Look, side: int) -> Iterator[Solid]:
-    """Give thigh, shin and shoe of one side (0 left, 1 right), in no particular order."""
+    """Yield thigh, shin and shoe of one side (0 left, 1 right), in no particular order."""
     hip, knee, ankle, heel, toe = (
         joint[side] for joint in (bones.hips, bones.knees, bones.ankles, bones.heels, bones.toes)
     )

@@ -19,7 +19,7 @@ _NECK = 0.031
 
 
 def trunk_solids(bones: Skeleton, body: Proportions, look: Look) -> Iterator[Solid]:
-    """Give pelvis, chest, neck, skirt and backpack, in no particular order."""
+    """Yield pelvis, chest, neck, skirt and backpack, in no particular order."""
     unit, wide = bones.scale, _width(body)
     depth = float(0.4 * bones.waist[2] + 0.6 * bones.neck[2])
     rings = _rings(bones, body, look)
@@ -89,7 +89,7 @@ def _cloth(look: Look) -> Pattern | None:
 
 
 def _front(bones: Skeleton, body: Proportions, look: Look, depth: float) -> Iterator[Solid]:
-    """Give what marks the front of a chest, where it can be seen: neckline, buttons or an open jacket."""
+    """Yield what marks the front of a chest, where it can be seen: neckline, buttons or an open jacket."""
     left, up, forward = bones.chest_frame.T * bones.scale
     if forward[2] < 0.15 * bones.scale:
         return
@@ -114,7 +114,7 @@ def _front(bones: Skeleton, body: Proportions, look: Look, depth: float) -> Iter
 def _opening(
     levels: tuple[Array, ...], half_widths: tuple[float, ...], left: Array, depth: float, look: Look
 ) -> Iterator[Solid]:
-    """Give the strip of shirt that an open jacket shows, from level to level."""
+    """Yield the strip of shirt that an open jacket shows, from level to level."""
     edges = [
         np.stack([level + half * left, level - half * left]) for level, half in zip(levels, half_widths, strict=True)
     ]

@@ -80,7 +80,7 @@ _SINGLE_KEYS = ("train.l2", "train.sigma", "accelerator.precision")
 def search_identity(
     params: Params, records: Mapping[str, RecordsInfo], initial: InitialWeights | None = None
 ) -> dict[str, Any]:
-    """Give all that determines a search's outcome, by key.
+    """Return all that determines a search's outcome, by key.
 
     Args:
         params: all settings.
@@ -115,7 +115,7 @@ def search_identity(
 
 
 def data_identity(params: Params, records: Mapping[str, RecordsInfo]) -> dict[str, str]:
-    """Give what the data of a search hold: a digest for each set of records, and for the val annotations.
+    """Return what the data of a search hold: a digest for each set of records, and for the val annotations.
 
     Raises:
         DataError: the val annotations are missing.

@@ -33,7 +33,7 @@ class RegistrationRequest:
     network: FinishedNetwork
 
     def to_json(self) -> str:
-        """Give the request as text."""
+        """Return the request as text."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -48,7 +48,7 @@ class RegistrationRequest:
 
 
 def service_of(champion: Champion) -> Champion:
-    """Give the same champion as the model that a server runs: images and boxes to keypoints."""
+    """Return the same champion as the model that a server runs: images and boxes to keypoints."""
     return replace(
         champion,
         name=f"{champion.name}-service",

@@ -103,7 +103,7 @@ class Engine(Protocol):
         """End an individual's training; ``wait`` returns it as lost by ``error``."""
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
-        """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds."""
+        """Return what has come of individuals since the last call; wait at most ``timeout`` seconds for the first."""
 
 
 INITIAL = -1

@@ -62,7 +62,7 @@ class ProcessReaper:
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:
-    """Give the living processes of this user that carry a mark, the calling one left out."""
+    """Return the living processes of this user that carry a mark, the calling one left out."""
     return [process for process in psutil.process_iter() if process.pid != os.getpid() and _carries(process, mark)]
 
 

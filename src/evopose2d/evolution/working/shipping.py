@@ -51,14 +51,14 @@ class FileServer:
         self._files = dict(files)
 
     def read(self, name: str, offset: int, size: int) -> bytes:
-        """Give at most ``size`` bytes of a file, from ``offset`` on."""
+        """Return at most ``size`` bytes of a file, from ``offset`` on."""
         with self._files[name].open("rb") as file:
             file.seek(offset)
             return file.read(size)
 
 
 def data_files(params: Params) -> dict[str, Path]:
-    """Give every file that an individual's training reads, by a name that is the same on all machines.
+    """Return every file that an individual's training reads, by a name that is the same on all machines.
 
     Raises:
         DataError: the records or the annotations are missing.
@@ -88,7 +88,7 @@ def manifest_of(files: Mapping[str, Path], read: Read) -> DataManifest:
 
 
 def localise(params: Params, offered: DataManifest) -> Params:
-    """Give the settings with the data where this machine has them, fetched where it has not.
+    """Return the settings with the data where this machine has them, fetched where it has not.
 
     Args:
         params: the search's settings, with the paths of the driver's machine; where the same data lie there

@@ -64,7 +64,7 @@ def worker_environment(threads: int, gpus: float = 0.0) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def crops_of_process(megabytes: int) -> "CropCache":
-    """Give the crops that this process keeps at hand for all individuals that it trains.
+    """Return the crops that this process keeps at hand for all individuals that it trains.
 
     With ``functions_of_process`` it is all that outlives an individual. Ray runs plain functions in a worker process,
     one after the other, and hands them nothing of the process, so it is held here. It changes how fast an individual is
@@ -80,7 +80,7 @@ def crops_of_process(megabytes: int) -> "CropCache":
 
 @lru_cache(maxsize=1)
 def functions_of_process() -> "TracedSegments":
-    """Give the traced functions that this process keeps for all individuals that it trains.
+    """Return the traced functions that this process keeps for all individuals that it trains.
 
     They are held here as the crops are, and like these change how fast an individual is trained, not what comes out.
     """

@@ -10,7 +10,7 @@ from evopose2d.evolution.working.individual import train_individual
 
 
 def ray_workers(params: Params, trainer: Trainer = train_individual) -> AbstractContextManager[Engine]:
-    """Give workers of this machine, or of the cluster that ``evolve.ray_address`` names.
+    """Return workers of this machine, or of the cluster that ``evolve.ray_address`` names.
 
     Args:
         params: the search's settings.

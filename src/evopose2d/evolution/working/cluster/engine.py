@@ -151,7 +151,7 @@ class RayEngine:
         self._running[reference] = _Task(spec.number, machine)
 
     def wait(self, timeout: float) -> list[Trained | Lost]:
-        """Give what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds.
+        """Return what has come of individuals since the last call; wait for the first one at most ``timeout`` seconds.
 
         Raises:
             SearchError: Ray has ended, which would end this process without a word some time later; or no machine of

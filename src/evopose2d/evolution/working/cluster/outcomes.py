@@ -44,7 +44,7 @@ def lost(number: int, error: RayError, *, alone: bool, barren: Sequence[str] = (
 
 
 def unfit(error: RayError, outcome: Lost, barren: Sequence[str] = ()) -> str:
-    """Tell why no individual can be trained where this one failed; "" where others may do better there.
+    """Return why no individual can be trained where this one failed; "" where others may do better there.
 
     Args:
         error: raised when the individual's result was asked for.
@@ -70,7 +70,7 @@ def is_suspect(error: RayError) -> bool:
 
 
 def ray_ended(process: str) -> SearchError:
-    """Give the error of a search whose Ray is gone."""
+    """Return the error of a search whose Ray is gone."""
     where = "of the cluster" if process == "GCS" else "on this machine"
     return SearchError(f"Ray's {process} {where} has ended; the same command goes on from here")
 
