@@ -358,10 +358,11 @@ _SLOW_WRITER = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from evopose2d.config.schema import DatasetConfig, RecordsConfig
+from evopose2d.config.loading import load_params
 from evopose2d.data import records, writing
 
-root, target = sys.argv[1:]
+params_file, root, target = sys.argv[1:]
+params = load_params(Path(params_file))
 
 def slowly(people, image):
     time.sleep(0.1)
@@ -369,15 +370,15 @@ def slowly(people, image):
 
 writing.encode = slowly
 writing.write_all_records(
-    DatasetConfig(source=root, root=root, flip_pairs=None, sigmas=None, upper_body=None),
-    RecordsConfig(root=target, people_per_shard=4, bad_images="error", workers=2, seed=0),
+    replace(params.dataset, source=root, root=root),
+    replace(params.write_tfrecords, root=target, people_per_shard=4, workers=2),
 )
 """
 
 
 @pytest.mark.slow
 def test_a_killed_run_leaves_no_half_file_and_a_rerun_gives_the_same_bytes(
-    make_split, tmp_path, records_config, dataset_config
+    make_split, tmp_path, records_config, dataset_config, project_root
 ):
     make_split("train", 25)
     make_split("val", 3)
@@ -387,7 +388,14 @@ def test_a_killed_run_leaves_no_half_file_and_a_rerun_gives_the_same_bytes(
     expected = contents(folder)
     shutil.rmtree(tmp_path / "records")
     process = subprocess.Popen(
-        [sys.executable, "-c", _SLOW_WRITER, dataset.root, str(tmp_path / "records")],
+        [
+            sys.executable,
+            "-c",
+            _SLOW_WRITER,
+            str(project_root / "params.yaml"),
+            dataset.root,
+            str(tmp_path / "records"),
+        ],
         env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
     )
     try:
