@@ -7,7 +7,6 @@ hold, and the traced functions.
 
 import contextlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,13 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from unittest import mock
 
-from benchmarks.training_process import KEYPOINTS, SameBatch, random_batch
+import psutil
+
+from benchmarks.training_process import KEYPOINTS, SameBatch, peak_bytes, random_batch
 from evopose2d.config.catalogue import network_overrides
 from evopose2d.config.loading import load_params
 from evopose2d.errors import TrainingError
 
 _STEPS = 3
-_PAGE = resource.getpagesize()
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _measure_here(params_file: Path, network: str, batch_size: int) -> TrainingM
             raise _EnoughStepsError
 
     with mock.patch.object(where, "_computes_here", lambda dtype: False), tempfile.TemporaryDirectory() as folder:
-        before = _resident_bytes()
+        before = psutil.Process().memory_info().rss
         task = TrainingTask(
             network=build_network(params.model, KEYPOINTS, seed=params.train.seed),
             batches=lambda _: SameBatch(random_batch(params)),
@@ -99,12 +99,7 @@ def _measure_here(params_file: Path, network: str, batch_size: int) -> TrainingM
         )
         with contextlib.suppress(_EnoughStepsError):
             train(task, accelerator, Path(folder), on_step=count)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return TrainingMemory(network, batch_size, (peak - before) / 1e6, estimated / 1e6)
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+    return TrainingMemory(network, batch_size, (peak_bytes() - before) / 1e6, estimated / 1e6)
 
 
 if __name__ == "__main__":

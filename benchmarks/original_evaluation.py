@@ -54,7 +54,7 @@ def to_image(keypoints: NDArray[np.float64], matrices: NDArray[np.float64]) -> N
 
 
 def rescore(keypoints: NDArray[np.float64], box_scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
-    """Return each of N people the box's score times the mean of the keypoint scores above a threshold."""
+    """Return for each of N people the box's score times the mean of the keypoint scores above a threshold."""
     scores = np.zeros(len(keypoints))
     for person in range(len(keypoints)):
         counted = [score for score in keypoints[person, :, 2] if score > threshold]

@@ -56,7 +56,7 @@ class OriginalTraining:
         self._step = tf.function(self._one_step)
 
     def batches(self, *batch: NDArray[np.float32]) -> Iterator[tuple[Tensor, ...]]:
-        """Return one batch again and again, as the original's pipeline delivers it.
+        """Yield one batch again and again, as the original's pipeline delivers it.
 
         Args:
             *batch: normalised images (B, H, W, 3), target heatmaps (B, h, w, K) and mask (B, K), all float32.

@@ -184,7 +184,7 @@ class _Conversation:
         spent = {
             "seconds": seconds,
             "cpu_seconds": time.process_time(),
-            "peak_bytes": _peak_bytes(),
+            "peak_bytes": peak_bytes(),
             "device_peak_bytes": _device_peak_bytes(),
         }
         self._answer({"loss": loss, **spent, **known})
@@ -226,7 +226,8 @@ def _device_peak_bytes() -> int:
     return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """Return the most memory that this process has held."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
