@@ -59,6 +59,24 @@ def test_a_reader_that_stops_lets_the_batches_go(generator):
     assert len(numbers.made) <= 3
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends are fed by a generator")
+def test_what_makes_the_batches_ends_with_the_last_although_the_dataset_stays():
+    ended = []
+
+    class Ending(Numbers):
+        def __iter__(self):
+            try:
+                yield from super().__iter__()
+            finally:
+                ended.append(True)
+
+    dataset = feed(Ending(3))
+    batches = iter(dataset)
+    for _ in range(3):
+        next(batches)
+    assert ended == [True]
+
+
 def _named(a, b):
     return ({"a": a, "b": b},)
 

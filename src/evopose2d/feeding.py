@@ -72,7 +72,10 @@ def _as_dataset(batches: SizedBatches, structured: Structure) -> "tf.data.Datase
         nonlocal iterator
         if step == 0:
             iterator = iter(batches)
-        return next(iterator)
+        arrays = next(iterator)
+        if step == len(batches) - 1:
+            iterator = iter(())  # what loads must end now, not with the dataset's graph, which stays until it is collected
+        return arrays
 
     def element(step: "tf.Tensor") -> tuple[Any, ...]:
         taken = tf.numpy_function(take, [step], [tf.as_dtype(kind) for _, kind in batches.shapes])

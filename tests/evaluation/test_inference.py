@@ -132,6 +132,23 @@ def test_nothing_beyond_the_last_person_is_read():
     assert len(read) == 2
 
 
+def test_what_loads_the_people_is_let_go_although_the_end_is_not_asked_for():
+    columns, _ = people(8)
+    network, ended = Watched(), []
+
+    def loading():
+        try:
+            yield from batches(columns, 4)
+            yield from batches(columns, 4)
+        finally:
+            ended.append(True)
+
+    predict_people(network, loading(), 8)
+
+    assert network.given is not None  # what has been fed may live on
+    assert ended == [True]
+
+
 def test_pictures_are_collected_on_the_way():
     columns, _ = people(10)
     collector = CropCollector(count=3, people=10, labelled=1)

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,7 +128,7 @@ def predict_people(
     Raises:
         DataError: the dataset holds fewer than ``people``.
     """
-    batches = iter(dataset)
+    batches = _each(dataset)
     first = next(batches, None)
     if first is None:
         raise DataError(f"{description}: the dataset holds nobody, must hold {people} people")
@@ -138,6 +138,7 @@ def predict_people(
         passing = _Pass(itertools.chain([first], batches), people, steps, collector, bar, inputs)
         fed = feed(passing, lambda *arrays: (dict(zip(inputs, arrays, strict=True)),))
         outputs = predictor.predict(fed, steps=steps, verbose=0)
+    batches.close()
     if passing.seen < people:
         raise DataError(f"{description}: the dataset ends after {passing.seen} people, must hold {people}")
     kept = {name: np.concatenate(parts) for name, parts in passing.kept.items()}
@@ -154,3 +155,8 @@ def predict_people(
         loss=np.asarray(outputs["loss"][:people]),
         labelled=np.concatenate(passing.labelled),
     )
+
+
+def _each(dataset: Iterable[Batch]) -> Generator[Batch, None, None]:
+    """Iterate such that closing it lets go of what loads the dataset, which what has been fed goes on to refer to."""
+    yield from dataset
