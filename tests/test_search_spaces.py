@@ -1,6 +1,6 @@
 """Search spaces beyond the paper's: further genes of section ``model``, and a space from outside the package."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import optuna
@@ -67,20 +67,34 @@ def test_genotypes_with_further_genes_survive_json():
 def test_further_genes_step_to_the_next_value():
     changes = [mutation for mutation in HEAD.mutations(HEAD.ancestor) if not mutation.name.startswith("b")]
     assert changes == [
-        Mutation("head_blocks", 2, 1 / 30),
-        Mutation("head_channels", 32, 1 / 60),
-        Mutation("head_channels", 96, 1 / 60),
+        Mutation("head_channels", 32, 1 / 58),
+        Mutation("head_channels", 96, 1 / 58),
     ]
     plain = {(each.name, each.value): each.probability for each in SPACE.mutations(SPACE.ancestor)}
     for mutation in HEAD.mutations(HEAD.ancestor):
         if mutation.name.startswith("b"):
-            assert mutation.probability == pytest.approx(plain[mutation.name, mutation.value] * 28 / 30)
+            assert mutation.probability == pytest.approx(plain[mutation.name, mutation.value] * 28 / 29)
     for child in neighbours(HEAD.ancestor, HEAD):
         assert child in HEAD
-        assert distance(HEAD.ancestor, child) == 1
+        assert distance(HEAD.ancestor, child) == (1 if child.strided == HEAD.ancestor.strided else 2)
     child = HEAD.ancestor.with_genes({"head_channels": 96, "b1_kernel": 5})
     assert describe_mutation(HEAD.ancestor, child) == "block 1 kernel 3→5, head_channels 64→96"
     assert distance(HEAD.ancestor, child) == 2
+
+
+def test_a_stride_takes_the_head_along_so_that_heatmaps_keep_their_resolution():
+    ancestor = SPACE.ancestor
+    blocks = replace(SPACE, stride_blocks=5, strided=(ancestor.strided - 1, ancestor.strided + 1))
+    space = ExtendedSpace(blocks, FURTHER, {"head_channels": 64, "head_blocks": 3})
+    children = neighbours(space.ancestor, space)
+    heads = {dict(child.others)["head_blocks"] - child.strided for child in children}
+    assert heads == {3 - ancestor.strided}
+    # Another strided block would need a fourth doubling, which is no value of the gene.
+    assert {child.strided for child in children} == {ancestor.strided, ancestor.strided - 1}
+    coarse = space.ancestor.with_genes({"head_blocks": 2})
+    assert coarse not in space
+    with pytest.raises(ValueError, match=rf"got head_blocks 2 with {ancestor.strided} strided blocks, must be 3"):
+        space.check(coarse)
 
 
 def test_what_goes_beyond_a_limit_is_never_drawn():

@@ -74,7 +74,7 @@ def _as_dataset(batches: SizedBatches, structured: Structure) -> "tf.data.Datase
             iterator = iter(batches)
         arrays = next(iterator)
         if step == len(batches) - 1:
-            iterator = iter(())  # what loads must end now, not with the dataset's graph, which stays until it is collected
+            iterator = iter(())  # what loads must end now; the dataset stays until it is collected
         return arrays
 
     def element(step: "tf.Tensor") -> tuple[Any, ...]:

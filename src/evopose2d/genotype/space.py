@@ -20,21 +20,23 @@ class Gene(NamedTuple):
 
 
 class Mutation(NamedTuple):
-    """One gene's change.
+    """One gene's change, and that of the genes that have to change with it.
 
     Attributes:
         name: of the gene, such as ``b4_kernel``.
         value: the gene's new value, never its old one.
         probability: how often one draw gives this change, 0 to 1.
+        along: names and new values of the genes that depend on it.
     """
 
     name: str
     value: int
     probability: float
+    along: tuple[tuple[str, int], ...] = ()
 
     def applied_to(self, parent: Genotype) -> Genotype:
         """Return the child that this change makes of ``parent``."""
-        return parent.with_genes({self.name: self.value})
+        return parent.with_genes({self.name: self.value, **dict(self.along)})
 
 
 class SearchSpace(Protocol):

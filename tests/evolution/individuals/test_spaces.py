@@ -78,7 +78,10 @@ _OF_LATER_VERSIONS = ("kind", "head_blocks", "head_channels", "expansion", "sque
             r"^evolve\.space\.start: got head_channels 64, must be one of",
         ),
         ([*EXTENDED, "evolve.space.squeeze=[8,4]"], r"^evolve\.space\.b1_squeeze: got \[8, 4\], must be distinct"),
-        ([*EXTENDED, "evolve.space.head_blocks=[3,5]"], r"^evolve\.space\.head_blocks: got 5, must be at most 4"),
+        (
+            ["evolve.space.kind=extended", "evolve.space.head_blocks=[4,5]", "model.head_blocks=5"],
+            r"^model\.head_blocks: got 5, must be at most 4",
+        ),
     ],
 )
 def test_a_space_that_cannot_be_is_refused_in_one_line(tmp_path, overrides, told):

@@ -14,7 +14,7 @@ from evopose2d.errors import ConfigError
 from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec, search_fitness
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
-from evopose2d.genotype import Genotype, LimitedSpace, SearchSpace, describe_mutation
+from evopose2d.genotype import ExtendedSpace, Genotype, LimitedSpace, SearchSpace, describe_mutation
 from evopose2d.networks.architecture import ModelConfig
 from evopose2d.networks.families.evopose2d import EvoPose2DConfig, describe
 from evopose2d.networks.registry import architecture_of
@@ -42,9 +42,6 @@ def check_search(params: Params) -> None:
 
 
 def _check_strides(params: Params, space: SearchSpace) -> None:
-    section, head = "model", getattr(params.model, "head_blocks", 0)
-    if "head_blocks" in space.genes:
-        section, head = "evolve.space", max(space.genes["head_blocks"].values)
     height, width = params.model.input_shape
     for strided in _strided_counts(space):
         stride = 2 ** (1 + strided)
@@ -53,11 +50,21 @@ def _check_strides(params: Params, space: SearchSpace) -> None:
                 f"model.input_shape: got [{height}, {width}], must be multiples of {stride} where a genotype of the "
                 f"search may have {strided} blocks of stride 2 (evolve.space.strided)"
             )
+        section, head = _most_head_blocks(params, space, strided)
         if head > 1 + strided:
             raise ConfigError(
                 f"{section}.head_blocks: got {head}, must be at most {1 + strided} where a genotype of the search may "
                 f"have {strided} blocks of stride 2 (evolve.space.strided)"
             )
+
+
+def _most_head_blocks(params: Params, space: SearchSpace, strided: int) -> tuple[str, int]:
+    """Return how many a network of so many strided blocks may have, and the section that says so."""
+    if "head_blocks" not in space.genes:
+        return "model", getattr(params.model, "head_blocks", 0)
+    if isinstance(space, ExtendedSpace):
+        return "model", space.start["head_blocks"] + strided - space.ancestor.strided
+    return "evolve.space", max(space.genes["head_blocks"].values)
 
 
 def _check_family(params: Params, space: SearchSpace) -> None:
