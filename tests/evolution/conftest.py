@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 from broken_searches import Running
-from search_doubles import TINY_ANCESTOR, InlineEngine, Trainer, make_params, population
+from search_doubles import TINY_ANCESTOR, FileTracker, InlineEngine, Trainer, make_params, population
 
 from evopose2d.config.loading import load_params
 from evopose2d.config.schema import Params
@@ -60,3 +60,15 @@ def unbroken(tmp_path):
         return population(params)
 
     return search_through
+
+
+@pytest.fixture
+def resume(tmp_path):
+    """Give the search of a driver that was killed its remaining course, in this process."""
+
+    def to_the_end(*overrides) -> None:
+        folder = tmp_path / "broken"
+        engine = partial(InlineEngine, trainer=Trainer(folder / "notes"))
+        search.run(make_params(folder, *overrides), FileTracker(folder / "tracked"), engine=engine)
+
+    return to_the_end

@@ -129,6 +129,6 @@ def test_missing_records_are_named(params, tmp_path):
 
 def test_individuals_after_each_other_leave_little_behind_in_a_worker(params, ancestor):
     before = psutil.Process().memory_info().rss
-    for number in range(1, 5):
+    for number in range(1, params.evolve.tasks_per_worker):
         train_individual(ancestor_spec(number=number, seed=number, epochs=1), params, None)
     assert psutil.Process().memory_info().rss - before < 60e6
