@@ -50,7 +50,7 @@ class Soak:
         self.folder = folder
         self._kills = kills
         # Longer than the faults are likely to last.
-        generations = max(3, kills // 4)
+        generations = max(2, kills // 4)
         self._settings = (f"evolve.generations={generations}", "evolve.children=8", "evolve.attempts=1000000")
         self.killed: Counter[str] = Counter()
         self.starts = 0
