@@ -131,7 +131,7 @@ time.sleep(600)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_processes_end_with_their_owner_however_it_ends(many, how):
+def test_processes_end_with_their_owner_however_it_ends(many, how, raising_interrupts):
     code = _OWNER.format(tests=str(Path(__file__).parent), folder=str(many.folder))
     path = os.pathsep.join(filter(None, sys.path))
     owner = subprocess.Popen(
