@@ -82,6 +82,16 @@ _OF_LATER_VERSIONS = ("kind", "head_blocks", "head_channels", "expansion", "sque
             ["evolve.space.kind=extended", "evolve.space.head_blocks=[4,5]", "model.head_blocks=5"],
             r"^model\.head_blocks: got 5, must be at most 4",
         ),
+        (
+            [
+                "evolve.space.kind=extended",
+                "evolve.space.head_blocks=[3,4,5]",
+                "evolve.space.head_channels=[32,64]",
+                "evolve.space.strided=[3,5]",
+                "model.input_shape=[96,96]",
+            ],
+            r"^model\.input_shape: got \[96, 96\], must be multiples of 64 where a genotype .* 5 blocks of stride 2",
+        ),
     ],
 )
 def test_a_space_that_cannot_be_is_refused_in_one_line(tmp_path, overrides, told):

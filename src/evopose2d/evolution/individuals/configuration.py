@@ -14,7 +14,7 @@ from evopose2d.errors import ConfigError
 from evopose2d.evolution.individuals.spaces import search_space
 from evopose2d.evolution.individuals.spec import IndividualSpec, search_fitness
 from evopose2d.evolution.sampler import EvolutionSampler, Individual
-from evopose2d.genotype import ExtendedSpace, Genotype, LimitedSpace, SearchSpace, describe_mutation
+from evopose2d.genotype import Genotype, LimitedSpace, SearchSpace, describe_mutation
 from evopose2d.networks.architecture import ModelConfig
 from evopose2d.networks.families.evopose2d import EvoPose2DConfig, describe
 from evopose2d.networks.registry import architecture_of
@@ -43,28 +43,19 @@ def check_search(params: Params) -> None:
 
 def _check_strides(params: Params, space: SearchSpace) -> None:
     height, width = params.model.input_shape
-    for strided in _strided_counts(space):
+    own = getattr(params.model, "head_blocks", 0)
+    for strided, head in _resolutions(space, own):
         stride = 2 ** (1 + strided)
         if height % stride or width % stride:
             raise ConfigError(
                 f"model.input_shape: got [{height}, {width}], must be multiples of {stride} where a genotype of the "
                 f"search may have {strided} blocks of stride 2 (evolve.space.strided)"
             )
-        section, head = _most_head_blocks(params, space, strided)
         if head > 1 + strided:
             raise ConfigError(
-                f"{section}.head_blocks: got {head}, must be at most {1 + strided} where a genotype of the search may "
-                f"have {strided} blocks of stride 2 (evolve.space.strided)"
+                f"{'model' if head == own else 'evolve.space'}.head_blocks: got {head}, must be at most {1 + strided} "
+                f"where a genotype of the search may have {strided} blocks of stride 2 (evolve.space.strided)"
             )
-
-
-def _most_head_blocks(params: Params, space: SearchSpace, strided: int) -> tuple[str, int]:
-    """Return how many a network of so many strided blocks may have, and the section that says so."""
-    if "head_blocks" not in space.genes:
-        return "model", getattr(params.model, "head_blocks", 0)
-    if isinstance(space, ExtendedSpace):
-        return "model", space.start["head_blocks"] + strided - space.ancestor.strided
-    return "evolve.space", max(space.genes["head_blocks"].values)
 
 
 def _check_family(params: Params, space: SearchSpace) -> None:
@@ -280,12 +271,20 @@ def _check_resources(params: Params) -> None:
             raise ConfigError(f"evolve.{name}s: got {amount}, must be above 0 where accelerator.device is {name}")
 
 
-def _strided_counts(space: SearchSpace) -> set[int]:
-    """Return every number of strided blocks that a genotype of the space has."""
-    genes = [(name, gene.values) for name, gene in space.genes.items() if name.endswith("_stride")]
+def _resolutions(space: SearchSpace, head_blocks: int) -> list[tuple[int, int]]:
+    """Return every number of strided blocks with every number of head blocks that a genotype of the space has with it.
+
+    Args:
+        space: of the search.
+        head_blocks: of all networks where it is no gene.
+    """
+    genes = [
+        (name, gene.values) for name, gene in space.genes.items() if name.endswith("_stride") or name == "head_blocks"
+    ]
     names = [name for name, _ in genes]
     patterns = (
         space.ancestor.with_genes(dict(zip(names, values, strict=True)))
         for values in itertools.product(*(values for _, values in genes))
     )
-    return {each.strided for each in patterns if each in space} | {space.ancestor.strided}
+    inside = [space.ancestor, *(each for each in patterns if each in space)]
+    return sorted({(each.strided, each.genes.get("head_blocks", head_blocks)) for each in inside})
