@@ -67,13 +67,14 @@ def _as_dataset(batches: SizedBatches, structured: Structure) -> "tf.data.Datase
     import tensorflow as tf  # the other backends must not need it
 
     iterator: Iterator[Arrays] = iter(())
+    steps = len(batches)
 
     def take(step: int) -> Arrays:
         nonlocal iterator
         if step == 0:
             iterator = iter(batches)
         arrays = next(iterator)
-        if step == len(batches) - 1:
+        if step == steps - 1:
             iterator = iter(())  # what loads must end now; the dataset stays until it is collected
         return arrays
 
@@ -84,4 +85,4 @@ def _as_dataset(batches: SizedBatches, structured: Structure) -> "tf.data.Datase
 
     options = tf.data.Options()
     options.autotune.enabled = False
-    return tf.data.Dataset.range(len(batches)).map(element).prefetch(_BATCHES_AHEAD).with_options(options)
+    return tf.data.Dataset.range(steps).map(element).prefetch(_BATCHES_AHEAD).with_options(options)

@@ -1,7 +1,6 @@
 """A search on hosts with networks of their own, as far as one machine can have them: Linux's network namespaces."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -22,22 +21,7 @@ def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
-def _may_make_hosts() -> bool:
-    if shutil.which("ip") is None or os.geteuid() != 0:
-        return False
-    try:
-        _ip("netns", "add", "evopose2d-probe")
-        _ip("netns", "del", "evopose2d-probe")
-    except subprocess.CalledProcessError:
-        return False
-    return True
-
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(not _may_make_hosts(), reason="hosts of their own network need Linux, ip and root's rights"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 class Hosts:
@@ -100,7 +84,10 @@ def address(number: int) -> str:
 def hosts(tmp_path, monkeypatch):
     # Of a token that the user may have; the network is nobody's but the test's.
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    made = Hosts(f"{tmp_path} hosts")
+    try:
+        made = Hosts(f"{tmp_path} hosts")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("hosts of their own network need Linux, ip and root's rights")
     yield made
     made.remove()
 
@@ -114,7 +101,7 @@ def test_what_a_host_trained_that_vanished_is_trained_on_another(hosts, start, u
         engine="ray",
         seconds=2.0,
         inside=hosts.inside(head),
-        overrides=[f"evolve.ray_address={address(head)}:6379"],
+        overrides=[f"evolve.ray_address={address(head)}:6379", "evolve.attempts=1"],
     )
     running.wait_until_training(2)
     hosts.unplug(second)

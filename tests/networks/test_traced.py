@@ -17,7 +17,6 @@ from evopose2d.evaluation.predictor import PosePredictor
 from evopose2d.networks.build import build_network
 from evopose2d.networks.traced import TracedSegments
 from evopose2d.training.loop import train
-from evopose2d.training.model import trainable
 
 make_task = training.make_task  # a fixture
 CPU = Accelerator(device="cpu", replicas=1, jit_compile=False)
@@ -25,33 +24,39 @@ LONGER = replace(TINY, genotype=[TINY.genotype[0], [3, 3, 1, 2], *TINY.genotype[
 WIDER_KERNEL = replace(TINY, genotype=[*TINY.genotype[:3], [5, 1, 2, 2], *TINY.genotype[4:]])
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory):
-    make = training.make_task.__wrapped__()
-
-    def run(model=TINY, traced=None, seed=4) -> tuple[list[float], list[np.ndarray]]:
-        task = make(network=build_network(model, 3, seed=seed), epochs=2)
-        result = train(task, CPU, tmp_path_factory.mktemp("run"), resumable=False, traced=traced)
+@pytest.fixture
+def trained(make_task, tmp_path: Path):
+    def run(model=TINY, traced=None, accelerator=CPU, seed=4) -> tuple[list[float], list[np.ndarray]]:
+        task = make_task(network=build_network(model, 3, seed=seed))
+        result = train(task, accelerator, tmp_path / str(seed), resumable=False, traced=traced)
         return [epoch.loss for epoch in result.epochs], [np.asarray(weight) for weight in task.network.weights]
 
+    (tmp_path / "4").mkdir()
+    (tmp_path / "5").mkdir()
     return run
 
 
 @pytest.mark.slow
-def test_networks_trained_from_anothers_functions_are_those_trained_alone_and_trace_what_is_new(trained):
+@pytest.mark.parametrize("model", [TINY, LONGER, WIDER_KERNEL])
+def test_networks_trained_from_anothers_functions_are_those_trained_alone(trained, model):
     traced = TracedSegments()
-    _predicted(build_network(TINY, 3, seed=4), traced)  # whose functions must not be those of a training
     trained(traced=traced, seed=5)
-    # The second has a repeat more, and with it other drop-connect rates.
-    for model, new in ((TINY, 0), (LONGER, 0), (WIDER_KERNEL, 1)):
-        known = len(traced)
-        losses, weights = trained(model, traced)
-        expected_losses, expected = trained(model)
-        np.testing.assert_allclose(losses, expected_losses, rtol=1e-6)
-        for got, wanted in zip(weights, expected, strict=True):
-            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
-        assert len(traced) == known + new
-    assert len(traced) > 3
+    losses, weights = trained(model, traced)
+    expected_losses, expected = trained(model)
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-6)
+    for got, wanted in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_only_what_no_network_before_had_is_traced(trained):
+    traced = TracedSegments()
+    trained(traced=traced)
+    kinds = len(traced)
+    trained(LONGER, traced)
+    assert len(traced) == kinds  # a repeat more, and with it other drop-connect rates
+    trained(WIDER_KERNEL, traced)
+    assert len(traced) == kinds + 1
 
 
 @pytest.mark.slow
@@ -76,23 +81,17 @@ def test_kept_functions_do_not_hold_on_to_the_network(make_task, tmp_path: Path)
     assert network() is None
 
 
-def _kept(**options) -> int:
-    """How many functions a training's forward pass leaves."""
+@pytest.mark.slow
+def test_functions_are_passed_over_under_xla_and_in_mixed_precision(trained):
     traced = TracedSegments()
-    model = trainable(build_network(TINY, 3, seed=4), training.train_config(), 3, traced=traced, **options)
-    model(np.zeros((1, 32, 32, 3), np.float32), training=True)
-    return len(traced)
-
-
-def test_functions_are_passed_over_under_xla_and_in_mixed_precision():
-    assert _kept() > 3
-    assert _kept(jit_compile=True) == 0
+    trained(traced=traced, accelerator=replace(CPU, jit_compile=True))
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        assert _kept() == 0
+        trained(traced=traced)
     finally:
         keras.config.set_dtype_policy(policy)
+    assert len(traced) == 0
 
 
 def _predicted(network: keras.Model, traced: TracedSegments | None, flip_test: bool = False) -> dict[str, np.ndarray]:
@@ -123,12 +122,13 @@ def test_predictions_follow_weights_that_change():
     assert np.abs(_predicted(network, traced)["loss"] - before).min() > 0
 
 
-def test_predictions_change_no_variable():
-    network = build_network(TINY, 3, seed=4)
+def test_predictions_change_no_variable_and_leave_training_its_functions(trained):
+    traced, network = TracedSegments(), build_network(TINY, 3, seed=4)
     before = network.get_weights()
-    _predicted(network, TracedSegments())
+    _predicted(network, traced)
     for weight, expected in zip(network.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, expected)
+    np.testing.assert_allclose(trained(traced=traced)[0], trained()[0], rtol=1e-6)
 
 
 def test_a_flip_test_takes_the_whole_graph():

@@ -12,7 +12,7 @@ from evopose2d.evolution.working.individual import train_individual
 from evopose2d.evolution.working.workers import ray_workers
 from evopose2d.genotype import Genotype
 
-INDIVIDUALS = 16
+INDIVIDUALS = 30
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Weighed:
 
 
 @pytest.mark.slow
-def test_memory_stays_flat_over_all_that_a_worker_trains(tiny_params, tmp_path, monkeypatch):
+def test_memory_stays_flat_over_thirty_individuals(tiny_params, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     notes = tmp_path / "notes"
     notes.mkdir()
