@@ -143,6 +143,7 @@ def test_an_interrupted_run_leaves_no_annotations_and_no_part_of_a_file(dataset,
     write(tmp_path, seed=9, train_images=1, val_images=1)
     with pytest.raises(InterruptError):
         write(tmp_path, workers=workers, progress=interrupt)
+    assert not multiprocessing.active_children()  # which would go on writing
     assert not list((tmp_path / "annotations").iterdir())
     assert not list((tmp_path / "detections").iterdir())
     assert all(cv2.imread(str(path)) is not None for path in (tmp_path / "train2017").iterdir())
